@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The bounded accessor: every byte that the library reads from an image is
+ * reached through here.
+ */
+#include "internal.h"
+
+int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 align,
+		    const void **pointer)
+{
+	u64 offset = phys & (env_page_size(env) - 1);
+
+	if ((phys & (align - 1)) || phys >= IOMMUSER_PHYS_LIMIT)
+		return -IOMMUSER_ECORRUPT;
+	if (length > env_page_size(env) - offset)
+		return -IOMMUSER_ECORRUPT;
+	*pointer = env->map(env->ctx, phys, length);
+	return *pointer ? 0 : -IOMMUSER_EUNMAPPED;
+}
+
+bool all_zero(const void *data, u64 length)
+{
+	const u8 *bytes = data;
+	u64 any = 0;
+	u64 word;
+
+	for (; length >= 8; length -= 8, bytes += 8) {
+		memcpy(&word, bytes, 8);
+		any |= word;
+	}
+	while (length--)
+		any |= *bytes++;
+	return !any;
+}

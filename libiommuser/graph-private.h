@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the verifier and the restore machine use of the graph's inside.
+ */
+#ifndef IOMMUSER_GRAPH_PRIVATE_H
+#define IOMMUSER_GRAPH_PRIVATE_H
+
+#include <iommuser/graph.h>
+
+/* Key of a requester in the device and alias indexes. */
+u64 requester_key(u64 segment, u64 bdf);
+
+/* Key of a domain id of a unit in the DID indexes. */
+static inline u64 did_key(u64 unit, u64 did)
+{
+	return unit << 32 | (did & 0xffffffff);
+}
+
+void graph_set_state(struct iommuser_graph *graph, u32 kind, u64 position,
+		     enum iommuser_state state);
+
+/* The count of live records that refer to an iommu, domain or device record. */
+static inline u32 *graph_references(struct iommuser_graph *graph, u32 kind, u64 position)
+{
+	return &graph->references[graph->first_record[kind] + position];
+}
+
+#endif /* IOMMUSER_GRAPH_PRIVATE_H */

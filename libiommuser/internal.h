@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the library's own files share: the bounded accessor, little-endian
+ * loads and stores, and the four memory functions it asks of its host.
+ */
+#ifndef IOMMUSER_INTERNAL_H
+#define IOMMUSER_INTERNAL_H
+
+#include <iommuser/env.h>
+#include <iommuser/error.h>
+#include <iommuser/finding.h>
+#include <iommuser/types.h>
+
+#ifdef __KERNEL__
+#include <linux/string.h>
+#else
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+#endif
+
+#define IOMMUSER_PHYS_LIMIT (1ULL << IOMMUSER_PHYS_BITS)
+/* Hardware tables are 4 KiB whatever the kernel's page size. */
+#define IOMMUSER_TABLE_SHIFT 12
+#define IOMMUSER_TABLE_SIZE 4096
+#define IOMMUSER_ADDRESS_MASK 0x000ffffffffff000ULL
+
+/* Keeps a large local variable out of its caller's stack frame. */
+#define OWN_FRAME __attribute__((noinline))
+
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline u64 env_page_size(const struct iommuser_env *env)
+{
+	return 1ULL << env->page_shift;
+}
+
+static inline u16 load_le16(const void *at)
+{
+	const u8 *b = at;
+
+	return (u16)(b[0] | b[1] << 8);
+}
+
+static inline u32 load_le32(const void *at)
+{
+	const u8 *b = at;
+
+	return (u32)b[0] | (u32)b[1] << 8 | (u32)b[2] << 16 | (u32)b[3] << 24;
+}
+
+static inline u64 load_le64(const void *at)
+{
+	const u8 *b = at;
+
+	return (u64)load_le32(b) | (u64)load_le32(b + 4) << 32;
+}
+
+static inline void store_le(void *at, u64 value, u32 width)
+{
+	u8 *b = at;
+	u32 i;
+
+	for (i = 0; i < width; i++)
+		b[i] = (u8)(value >> (8 * i));
+}
+
+/* A u64 of memory that both sides agree is native-endian in bitmaps and hashes. */
+static inline u64 mix64(u64 x)
+{
+	x ^= x >> 32;
+	x *= 0x9e3779b97f4a7c15ULL;
+	x ^= x >> 29;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	return x;
+}
+
+/*
+ * The one accessor: a pointer to @length bytes at @phys, which must be a
+ * multiple of @align (a power of two) and lie within one page of the image.
+ * Return: 0; -IOMMUSER_ECORRUPT when the address itself is impossible;
+ * -IOMMUSER_EUNMAPPED when the environment has no such bytes.
+ */
+int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 align,
+		    const void **pointer);
+
+/* Is every byte of [data, data + length) zero? */
+bool all_zero(const void *data, u64 length);
+
+#endif /* IOMMUSER_INTERNAL_H */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parts of the verifier share.
+ */
+#ifndef IOMMUSER_VERIFY_PRIVATE_H
+#define IOMMUSER_VERIFY_PRIVATE_H
+
+#include <iommuser/verify.h>
+
+#include "graph-private.h"
+#include "internal.h"
+#include "report.h"
+
+#define MAX_SEGMENT 0xffff
+#define MAX_BDF 0xffff
+#define MAX_PASID 0xfffff
+
+/* What the verifier learns about a unit, packed into iommuser_graph.unit_segments. */
+#define UNIT_SEGMENT 0xffffU
+#define UNIT_MODE_SHIFT 16
+#define UNIT_MODE (3U << UNIT_MODE_SHIFT)
+#define UNIT_KNOWN (1U << 18)
+
+static inline bool verify_sealed(const struct iommuser_verify *verify)
+{
+	return verify->root->revision->properties & IOMMUSER_REVISION_SEALED;
+}
+
+static inline bool verify_has_attachments(const struct iommuser_verify *verify)
+{
+	return verify->root->revision->properties & IOMMUSER_REVISION_ATTACHMENTS;
+}
+
+static inline bool record_deleted(const union iommuser_record *record)
+{
+	return record->common.flags & IOMMUSER_FLAG_DELETED;
+}
+
+static inline bool chain_broken(const struct iommuser_verify *verify, u32 kind)
+{
+	return verify->survey->kinds[kind].broken;
+}
+
+/* Levels that a page table of this stage can have, as top_level. */
+static inline bool valid_top_level(u64 stage, u64 top_level)
+{
+	return top_level >= (stage == IOMMUSER_STAGE_FIRST ? 3 : 2) && top_level <= 4;
+}
+
+/* The mode of a unit: of its record, or learnt from its devices. */
+static inline u32 unit_mode(const struct iommuser_verify *verify, u64 position)
+{
+	return (verify->graph->unit_segments[position] & UNIT_MODE) >> UNIT_MODE_SHIFT;
+}
+
+/*
+ * A live record by position, with its index member set to the position.
+ * Return: 0; -IOMMUSER_ENOENT for a deleted one; another error when it cannot
+ * be read.
+ */
+int read_live(const struct iommuser_verify *verify, u32 kind, u64 position,
+	      union iommuser_record *record);
+
+/* A live device that is not stale either. */
+int read_live_device(const struct iommuser_verify *verify, u64 position,
+		     union iommuser_record *record);
+
+/* Resolve a reference to a live record. Return: 0 or -IOMMUSER_ENOENT. */
+int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position);
+
+/* Shared by the checks of device records and of attachment records. */
+void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_record *record,
+		u64 did, u64 unit, u64 domain);
+
+#endif /* IOMMUSER_VERIFY_PRIVATE_H */

@@ -1,0 +1,506 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The checks of area VTD: what the hardware's own tables say, held against the
+ * records.
+ */
+#include "verify-private.h"
+
+#include <iommuser/vtd.h>
+
+#define ROOT_LOW_RESERVED 0xffeULL
+
+/* One unit under examination. */
+struct unit_check {
+	struct iommuser_verify *verify;
+	struct iommuser_vtd_tables tables;
+	const struct iommuser_iommu *iommu;
+	u64 position;
+	u32 segment;
+};
+
+/* One device, and the unit it is on. */
+struct device_check {
+	struct iommuser_verify *verify;
+	struct iommuser_vtd_tables tables;
+	struct iommuser_vtd_context context;
+	union iommuser_record record;
+	u64 position;
+	u64 domain; /* position of its domain; valid when has_domain */
+	u64 top_table;
+	u64 top_level;
+	u64 did;
+	bool has_domain;
+};
+
+static void unit_finding(const struct unit_check *check, enum iommuser_finding_id id, u64 phys,
+			 u64 found, u64 expected)
+{
+	report_at(check->verify->reporter, id, phys, found, expected);
+}
+
+static void device_finding(const struct device_check *check, enum iommuser_finding_id id,
+			   u64 found, u64 expected)
+{
+	report_record(check->verify->reporter, id, IOMMUSER_KIND_DEVICE, &check->record,
+		      IOMMUSER_FIELD_NONE, found, expected);
+}
+
+/*
+ * Account for a hardware table at @phys.
+ * Return: true when it can be read and was not met before.
+ */
+static bool account_for_table(struct iommuser_verify *verify, u64 phys,
+			      enum iommuser_finding_id bad_address)
+{
+	const void *bytes;
+	int error;
+
+	error = iommuser_access(verify->env, phys, IOMMUSER_TABLE_SIZE, IOMMUSER_TABLE_SIZE,
+				&bytes);
+	if (error == -IOMMUSER_ECORRUPT || !phys) {
+		report_at(verify->reporter, bad_address, phys, phys, 0);
+		return false;
+	}
+	if (error) {
+		report_unreadable(verify->reporter, IOMMUSER_FINDING_VTD_UNREADABLE, verify->set,
+				  phys);
+		return false;
+	}
+	return visit_metadata(verify->reporter, verify->set, IOMMUSER_FINDING_CLOSURE_VTD_TABLE,
+			      bad_address, phys, IOMMUSER_TABLE_SIZE);
+}
+
+static u32 learnt_stage(const struct iommuser_verify *verify, u64 domain)
+{
+	return verify->graph->domain_stages[domain];
+}
+
+static void learn_stage(const struct device_check *check, u32 stage)
+{
+	if (check->has_domain && !learnt_stage(check->verify, check->domain))
+		check->verify->graph->domain_stages[check->domain] = (u8)stage;
+}
+
+static bool level_known(const struct device_check *check, u32 stage)
+{
+	return check->has_domain && valid_top_level(stage, check->top_level);
+}
+
+static void check_top_and_did(const struct device_check *check, u64 top_table, u64 did)
+{
+	if (!check->has_domain)
+		return;
+	if (top_table != check->top_table)
+		device_finding(check, IOMMUSER_FINDING_VTD_TOP_TABLE, top_table, check->top_table);
+	if (did != check->did)
+		device_finding(check, IOMMUSER_FINDING_DID_ENTRY, did, check->did);
+}
+
+static void check_legacy_entry(const struct device_check *check)
+{
+	const struct iommuser_vtd_context *context = &check->context;
+
+	if (context->translation_type > IOMMUSER_VTD_TT_TABLE_DEVICE_TLB) {
+		device_finding(check, IOMMUSER_FINDING_VTD_TRANSLATION_TYPE,
+			       context->translation_type, IOMMUSER_VTD_TT_TABLE);
+		return;
+	}
+	learn_stage(check, IOMMUSER_STAGE_SECOND);
+	if (level_known(check, IOMMUSER_STAGE_SECOND) &&
+	    context->address_width != check->top_level - 1)
+		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, context->address_width,
+			       check->top_level - 1);
+	check_top_and_did(check, context->table, context->did);
+}
+
+/* The entry of the PASID that the device's attachment is for. */
+static void check_pasid_entry(const struct device_check *check,
+			      const struct iommuser_vtd_pasid *entry)
+{
+	u32 stage = entry->type == IOMMUSER_VTD_PGTT_FIRST ? IOMMUSER_STAGE_FIRST :
+							     IOMMUSER_STAGE_SECOND;
+	u32 known = check->has_domain ? learnt_stage(check->verify, check->domain) : 0;
+
+	if (entry->type != IOMMUSER_VTD_PGTT_FIRST && entry->type != IOMMUSER_VTD_PGTT_SECOND) {
+		device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, entry->type,
+			       known == IOMMUSER_STAGE_FIRST ? IOMMUSER_VTD_PGTT_FIRST :
+							       IOMMUSER_VTD_PGTT_SECOND);
+		return;
+	}
+	if (known && known != stage) {
+		device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, entry->type, known);
+		return;
+	}
+	learn_stage(check, stage);
+	if (entry->reserved)
+		report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED, entry->phys,
+			  entry->reserved, 0);
+	if (stage == IOMMUSER_STAGE_FIRST) {
+		if (level_known(check, stage) && entry->first_stage_mode != check->top_level - 3)
+			device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, entry->first_stage_mode,
+				       check->top_level - 3);
+		check_top_and_did(check, entry->first_stage, entry->did);
+		return;
+	}
+	if (level_known(check, stage) && entry->address_width != check->top_level - 1)
+		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, entry->address_width,
+			       check->top_level - 1);
+	check_top_and_did(check, entry->second_stage, entry->did);
+}
+
+/* Make @check be about the domain record at @domain. */
+static OWN_FRAME void set_domain(struct device_check *check, u64 domain, u64 did)
+{
+	union iommuser_record record;
+
+	check->has_domain = !resolve_live(check->verify, domain, IOMMUSER_KIND_DOMAIN,
+					  &check->domain) &&
+			    !read_live(check->verify, IOMMUSER_KIND_DOMAIN, check->domain, &record);
+	if (!check->has_domain)
+		return;
+	check->top_table = record.domain.top_table;
+	check->top_level = record.domain.top_level;
+	check->did = did;
+}
+
+/* Return: false when no attachment explains the entry of @pasid. */
+static OWN_FRAME bool set_pasid_domain(struct device_check *check, u32 pasid)
+{
+	union iommuser_record record;
+	u64 position, domain, did;
+
+	if (pasid == check->record.device.rid_pasid) {
+		if (iommuser_graph_device_domain(check->verify->graph, check->position,
+						 &check->record.device, &domain, &did))
+			check->has_domain = false;
+		else
+			set_domain(check, domain, did);
+		return true;
+	}
+	if (!verify_has_attachments(check->verify) ||
+	    iommuser_graph_find_attachment(check->verify->graph, check->position, true, pasid,
+					   &position) ||
+	    read_live(check->verify, IOMMUSER_KIND_ATTACHMENT, position, &record))
+		return false;
+	set_domain(check, record.attachment.domain, record.attachment.did);
+	return true;
+}
+
+static void check_pasid_tables(struct device_check *check,
+			       const struct iommuser_vtd_directory *directory)
+{
+	u64 bytes = directory->nr_pasids / IOMMUSER_VTD_PASIDS_PER_TABLE * 8;
+	u64 at, table;
+	u32 pasid;
+
+	for (at = 0; at < bytes; at += IOMMUSER_TABLE_SIZE)
+		account_for_table(check->verify, directory->phys + at,
+				  IOMMUSER_FINDING_VTD_DIRECTORY);
+	for (pasid = 0; pasid < directory->nr_pasids; pasid += IOMMUSER_VTD_PASIDS_PER_TABLE)
+		if (!iommuser_vtd_pasid_table(directory, pasid, &table) && table)
+			account_for_table(check->verify, table, IOMMUSER_FINDING_VTD_PASID_TABLE);
+}
+
+static OWN_FRAME void check_pasids_of(struct device_check *check,
+				      const struct iommuser_vtd_directory *directory)
+{
+	u32 rid_pasid = (u32)check->record.device.rid_pasid;
+	struct iommuser_vtd_pasid entry;
+	bool rid_found = false, unreadable = false;
+	u32 cursor = 0, pasid;
+	int more;
+
+	while ((more = iommuser_vtd_next_pasid(directory, &cursor, &pasid, &entry))) {
+		if (more < 0) {
+			unreadable = true; /* reported with its table */
+			continue;
+		}
+		check->verify->counts.nr_pasid_entries++;
+		rid_found |= pasid == rid_pasid;
+		if (set_pasid_domain(check, pasid))
+			check_pasid_entry(check, &entry);
+		else
+			device_finding(check, IOMMUSER_FINDING_VTD_PASID_EXTRA, pasid, rid_pasid);
+	}
+	if (!rid_found && !unreadable)
+		device_finding(check, IOMMUSER_FINDING_VTD_PASID_ABSENT, rid_pasid, 0);
+}
+
+static void check_scalable_entry(struct device_check *check)
+{
+	const struct iommuser_device *device = &check->record.device;
+	const struct iommuser_vtd_context *context = &check->context;
+	struct iommuser_vtd_directory directory;
+
+	if (context->page_request_enable)
+		device_finding(check, IOMMUSER_FINDING_VTD_PRE, device->bdf, 0);
+	if (context->rid_pasid != device->rid_pasid)
+		device_finding(check, IOMMUSER_FINDING_VTD_RID_PASID, context->rid_pasid,
+			       device->rid_pasid);
+	if (context->table != device->pasid_directory) {
+		device_finding(check, IOMMUSER_FINDING_VTD_DIRECTORY, context->table,
+			       device->pasid_directory);
+		return;
+	}
+	iommuser_vtd_directory_of(check->verify->env, context, &directory);
+	if (directory.nr_pasids != device->pasid_entries) {
+		device_finding(check, IOMMUSER_FINDING_VTD_DIRECTORY_SIZE, directory.nr_pasids,
+			       device->pasid_entries);
+		return;
+	}
+	check_pasid_tables(check, &directory);
+	check_pasids_of(check, &directory);
+}
+
+/* Return: false when the unit at reference @iommu cannot be looked at. */
+static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iommu,
+				  struct iommuser_vtd_tables *tables)
+{
+	union iommuser_record unit;
+	u64 position;
+
+	if (resolve_live(verify, iommu, IOMMUSER_KIND_IOMMU, &position) ||
+	    read_live(verify, IOMMUSER_KIND_IOMMU, position, &unit) ||
+	    unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
+		return false;
+	tables->env = verify->env;
+	tables->root_table = unit.iommu.root_table;
+	tables->scalable = unit_mode(verify, position) == IOMMUSER_IOMMU_MODE_SCALABLE;
+	return true;
+}
+
+static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 position)
+{
+	struct device_check check = { .verify = verify, .position = position };
+	u64 domain, did;
+
+	if (read_live_device(verify, position, &check.record) ||
+	    check.record.device.bdf > MAX_BDF ||
+	    !find_tables(verify, check.record.device.iommu, &check.tables))
+		return;
+	if (iommuser_vtd_context(&check.tables, (u32)check.record.device.bdf, &check.context))
+		return; /* reported with the unit's tables */
+	if (!check.context.present) {
+		device_finding(&check, IOMMUSER_FINDING_VTD_NO_ENTRY, 0, 1);
+		return;
+	}
+	if (!iommuser_graph_device_domain(verify->graph, position, &check.record.device, &domain,
+					  &did))
+		set_domain(&check, domain, did);
+	if (check.tables.scalable)
+		check_scalable_entry(&check);
+	else
+		check_legacy_entry(&check);
+}
+
+/* The tables and the requester id of the device record that @device refers to. */
+static OWN_FRAME bool tables_of_device(const struct iommuser_verify *verify, u64 device,
+				       struct iommuser_vtd_tables *tables, u32 *bdf)
+{
+	union iommuser_record record;
+	u64 position;
+
+	if (iommuser_graph_resolve(verify->graph, device, IOMMUSER_KIND_DEVICE, &position) ||
+	    read_live_device(verify, position, &record) || record.device.bdf > MAX_BDF)
+		return false;
+	*bdf = (u32)record.device.bdf;
+	return find_tables(verify, record.device.iommu, tables);
+}
+
+/* An alias must be translated exactly as its device is. */
+static OWN_FRAME void check_alias_entry(const struct iommuser_verify *verify, u64 position)
+{
+	struct iommuser_vtd_context context;
+	struct iommuser_vtd_tables tables;
+	union iommuser_record alias;
+	u64 low, high;
+	u32 bdf;
+
+	if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &alias) || alias.alias.bdf > MAX_BDF)
+		return;
+	if (!tables_of_device(verify, alias.alias.device, &tables, &bdf) ||
+	    iommuser_vtd_context(&tables, bdf, &context))
+		return;
+	low = context.low;
+	high = context.high;
+	if (iommuser_vtd_context(&tables, (u32)alias.alias.bdf, &context))
+		return;
+	if (context.low != low || context.high != high)
+		report_record(verify->reporter, IOMMUSER_FINDING_VTD_ALIAS, IOMMUSER_KIND_ALIAS,
+			      &alias, IOMMUSER_FIELD_NONE, context.low, low);
+}
+
+static OWN_FRAME bool pasid_present(const struct iommuser_verify *verify,
+				    const struct iommuser_vtd_context *context, u64 pasid)
+{
+	struct iommuser_vtd_directory directory;
+	struct iommuser_vtd_pasid entry;
+
+	iommuser_vtd_directory_of(verify->env, context, &directory);
+	if (pasid >= directory.nr_pasids)
+		return false;
+	/* A table that cannot be read is reported with the device. */
+	return iommuser_vtd_pasid(&directory, (u32)pasid, &entry) || entry.present;
+}
+
+/* An attachment of a PASID must have its entry. */
+static OWN_FRAME void check_attachment_entry(const struct iommuser_verify *verify, u64 position)
+{
+	struct iommuser_vtd_context context;
+	struct iommuser_vtd_tables tables;
+	union iommuser_record record;
+	u32 bdf;
+
+	if (read_live(verify, IOMMUSER_KIND_ATTACHMENT, position, &record) ||
+	    !(record.attachment.attachment_flags & IOMMUSER_ATTACHMENT_HAS_PASID) ||
+	    !tables_of_device(verify, record.attachment.device, &tables, &bdf))
+		return;
+	if (!tables.scalable)
+		report_record(verify->reporter, IOMMUSER_FINDING_VTD_MODE,
+			      IOMMUSER_KIND_ATTACHMENT, &record, IOMMUSER_FIELD_PASID,
+			      record.attachment.pasid, 0);
+	else if (!iommuser_vtd_context(&tables, bdf, &context) && context.present &&
+		 !pasid_present(verify, &context, record.attachment.pasid))
+		report_record(verify->reporter, IOMMUSER_FINDING_VTD_PASID_ABSENT,
+			      IOMMUSER_KIND_ATTACHMENT, &record, IOMMUSER_FIELD_PASID,
+			      record.attachment.pasid, 0);
+}
+
+/* Is the requester a preserved device of this unit, or an alias of one? */
+static OWN_FRAME bool requester_known(const struct unit_check *check, u32 bdf)
+{
+	struct iommuser_verify *verify = check->verify;
+	union iommuser_record record;
+	u64 position, unit;
+
+	if (!iommuser_graph_find_device(verify->graph, check->segment, bdf, &position)) {
+		if (read_live_device(verify, position, &record))
+			return false;
+	} else if (!iommuser_graph_find_alias(verify->graph, check->segment, bdf, &position)) {
+		if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &record) ||
+		    resolve_live(verify, record.alias.device, IOMMUSER_KIND_DEVICE, &position) ||
+		    read_live_device(verify, position, &record))
+			return false;
+	} else {
+		return false;
+	}
+	/* A reference that does not resolve has been reported with the record. */
+	return resolve_live(verify, record.device.iommu, IOMMUSER_KIND_IOMMU, &unit) ||
+	       unit == check->position;
+}
+
+static OWN_FRAME void check_context_entries(const struct unit_check *check)
+{
+	struct iommuser_vtd_context context;
+	u32 cursor = 0, bdf;
+	int more;
+
+	while ((more = iommuser_vtd_next_context(&check->tables, &cursor, &bdf, &context))) {
+		if (more < 0)
+			continue; /* reported with its table */
+		check->verify->counts.nr_context_entries++;
+		if (context.reserved)
+			unit_finding(check, IOMMUSER_FINDING_VTD_RESERVED, context.phys,
+				     context.reserved, 0);
+		if (requester_known(check, bdf) ||
+		    chain_broken(check->verify, IOMMUSER_KIND_DEVICE) ||
+		    chain_broken(check->verify, IOMMUSER_KIND_ALIAS) ||
+		    (check->verify->options & IOMMUSER_VERIFY_BEFORE_JUMP))
+			continue;
+		unit_finding(check, IOMMUSER_FINDING_VTD_STRANGER, context.phys, bdf, 0);
+	}
+}
+
+static void check_bitmap(const struct unit_check *check, u32 bus, u32 half, bool present, u64 phys)
+{
+	u32 bit = bus * 2 + half;
+	bool marked = check->iommu->context_tables[bit / 64] >> (bit % 64) & 1;
+
+	if (marked != present)
+		unit_finding(check, IOMMUSER_FINDING_VTD_BITMAP, phys, present, marked);
+}
+
+static void check_context_table(const struct unit_check *check,
+				const struct iommuser_vtd_root_entry *entry, u32 bus, u32 half)
+{
+	u64 phys = check->tables.root_table + bus * 16 + half * 8;
+	u64 width = check->iommu->host_address_width;
+	u64 word = half ? entry->high : entry->low;
+	u64 table = 0;
+	bool present;
+
+	present = iommuser_vtd_context_table(&check->tables, entry, half * 128, &table);
+	if (iommuser_revision_has(check->verify->root->revision, IOMMUSER_KIND_IOMMU,
+				  IOMMUSER_FIELD_CONTEXT_TABLES))
+		check_bitmap(check, bus, half, present, phys);
+	if (!present)
+		return;
+	if (word & ROOT_LOW_RESERVED)
+		unit_finding(check, IOMMUSER_FINDING_VTD_RESERVED, phys, word & ROOT_LOW_RESERVED,
+			     0);
+	if (width >= IOMMUSER_TABLE_SHIFT && width < IOMMUSER_PHYS_BITS && table >> width)
+		unit_finding(check, IOMMUSER_FINDING_VTD_CONTEXT_TABLE, table, table, width);
+	else
+		account_for_table(check->verify, table, IOMMUSER_FINDING_VTD_CONTEXT_TABLE);
+}
+
+static void check_root_table(const struct unit_check *check)
+{
+	struct iommuser_vtd_root_entry entry;
+	u32 bus;
+
+	for (bus = 0; bus < IOMMUSER_VTD_NR_BUSES; bus++) {
+		if (iommuser_vtd_root_entry(&check->tables, bus, &entry))
+			return;
+		check_context_table(check, &entry, bus, 0);
+		if (check->tables.scalable)
+			check_context_table(check, &entry, bus, 1);
+		else if (entry.high)
+			unit_finding(check, IOMMUSER_FINDING_VTD_MODE,
+				     check->tables.root_table + bus * 16 + 8, entry.high, 0);
+	}
+}
+
+static OWN_FRAME void check_unit(struct iommuser_verify *verify, u64 position)
+{
+	union iommuser_record record;
+	struct unit_check check = {
+		.verify = verify,
+		.iommu = &record.iommu,
+		.position = position,
+		.segment = verify->graph->unit_segments[position] & UNIT_SEGMENT,
+	};
+
+	if (read_live(verify, IOMMUSER_KIND_IOMMU, position, &record))
+		return;
+	if (record.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL) {
+		report_record(verify->reporter, IOMMUSER_FINDING_VTD_UNIT_NOT_CHECKED,
+			      IOMMUSER_KIND_IOMMU, &record, IOMMUSER_FIELD_TYPE, record.iommu.type,
+			      IOMMUSER_IOMMU_TYPE_INTEL);
+		return;
+	}
+	check.tables.env = verify->env;
+	check.tables.root_table = record.iommu.root_table;
+	check.tables.scalable = unit_mode(verify, position) == IOMMUSER_IOMMU_MODE_SCALABLE;
+	if (!account_for_table(verify, record.iommu.root_table, IOMMUSER_FINDING_VTD_ROOT_TABLE))
+		return;
+	check_root_table(&check);
+	check_context_entries(&check);
+}
+
+int iommuser_verify_vtd(struct iommuser_verify *verify)
+{
+	const struct iommuser_graph *graph = verify->graph;
+	u64 position;
+
+	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_IOMMU); position++)
+		check_unit(verify, position);
+	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_DEVICE); position++)
+		check_device_tables(verify, position);
+	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_ALIAS); position++)
+		check_alias_entry(verify, position);
+	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_ATTACHMENT);
+	     position++)
+		check_attachment_entry(verify, position);
+	return 0;
+}

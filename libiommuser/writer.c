@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The writer of "iommuser-v1". Every change seals the page, then the root.
+ */
+#include <iommuser/seal.h>
+#include <iommuser/writer.h>
+
+#include "internal.h"
+
+#define ROOT_OFFSET(member) offsetof(struct iommuser_root_ser, member)
+#define PAGE_OFFSET(member) offsetof(struct iommuser_page_ser, member)
+#define RECORD_OFFSET(member) offsetof(struct iommuser_record_ser, member)
+#define ARRAY_OFFSET(kind, member) \
+	(ROOT_OFFSET(arrays) + ((kind) - 1) * sizeof(struct iommuser_array_ser) + \
+	 offsetof(struct iommuser_array_ser, member))
+#define MAX_RELEASE (sizeof(((struct iommuser_root_ser *)0)->kernel_release) - 1)
+
+static const struct iommuser_revision *format(void)
+{
+	return iommuser_revision_by_name(IOMMUSER_V1_COMPATIBLE);
+}
+
+static u8 *page_at(const struct iommuser_writer *writer, u64 phys)
+{
+	return writer->pages->find(writer->pages->ctx, phys);
+}
+
+static void seal_page(const struct iommuser_writer *writer, u8 *page)
+{
+	iommuser_seal_write(writer->env, page, PAGE_OFFSET(crc));
+}
+
+static void seal_root(const struct iommuser_writer *writer)
+{
+	iommuser_seal_write(writer->env, page_at(writer, writer->root), ROOT_OFFSET(crc));
+}
+
+static u64 capacity(const struct iommuser_writer *writer, u32 kind)
+{
+	return (env_page_size(writer->env) - sizeof(struct iommuser_page_ser)) /
+	       format()->kinds[kind].size;
+}
+
+static u64 root_get(const struct iommuser_writer *writer, u32 offset)
+{
+	return load_le64(page_at(writer, writer->root) + offset);
+}
+
+static void root_set(const struct iommuser_writer *writer, u32 offset, u64 value)
+{
+	store_le(page_at(writer, writer->root) + offset, value, 8);
+}
+
+static u32 release_length(const char *release)
+{
+	u32 length = 0;
+
+	while (length <= MAX_RELEASE && release[length])
+		length++;
+	return length;
+}
+
+int iommuser_writer_start(struct iommuser_writer *writer, const struct iommuser_env *env,
+			  const struct iommuser_page_ops *pages, u64 generation,
+			  const char *kernel_release)
+{
+	u32 length = release_length(kernel_release);
+	u8 *root;
+
+	if (env->page_shift < IOMMUSER_MIN_PAGE_SHIFT || env->page_shift > IOMMUSER_MAX_PAGE_SHIFT)
+		return -IOMMUSER_EINVAL;
+	if (!env->crc32 || length > MAX_RELEASE)
+		return -IOMMUSER_EINVAL;
+	memset(writer, 0, sizeof(*writer));
+	writer->env = env;
+	writer->pages = pages;
+	writer->generation = generation;
+	root = pages->alloc(pages->ctx, &writer->root);
+	if (!root)
+		return -IOMMUSER_ENOMEM;
+	store_le(root + ROOT_OFFSET(magic), IOMMUSER_MAGIC, 8);
+	store_le(root + ROOT_OFFSET(format_major), IOMMUSER_FORMAT_MAJOR, 2);
+	store_le(root + ROOT_OFFSET(format_minor), IOMMUSER_FORMAT_MINOR, 2);
+	store_le(root + ROOT_OFFSET(root_size), sizeof(struct iommuser_root_ser), 4);
+	store_le(root + ROOT_OFFSET(page_size), env_page_size(env), 4);
+	store_le(root + ROOT_OFFSET(generation), generation, 8);
+	memcpy(root + ROOT_OFFSET(kernel_release), kernel_release, length);
+	seal_root(writer);
+	return 0;
+}
+
+u64 iommuser_writer_root(const struct iommuser_writer *writer)
+{
+	return writer->root;
+}
+
+/* A new, empty page that will follow the chain's last one. Nothing points to it yet. */
+static u8 *new_page(const struct iommuser_writer *writer, u32 kind, u64 sequence, u64 *phys)
+{
+	u8 *page = writer->pages->alloc(writer->pages->ctx, phys);
+
+	if (!page)
+		return NULL;
+	store_le(page + PAGE_OFFSET(kind), kind, 4);
+	store_le(page + PAGE_OFFSET(record_size), format()->kinds[kind].size, 4);
+	store_le(page + PAGE_OFFSET(sequence), sequence, 8);
+	store_le(page + PAGE_OFFSET(generation), writer->generation, 8);
+	store_le(page + PAGE_OFFSET(self), *phys, 8);
+	return page;
+}
+
+/* Put a record behind the last one of @page. */
+static u64 append_to(const struct iommuser_writer *writer, u8 *page, u32 kind, u64 index,
+		     const union iommuser_record *record)
+{
+	u64 count = load_le64(page + PAGE_OFFSET(count));
+	u64 offset = sizeof(struct iommuser_page_ser) + count * format()->kinds[kind].size;
+	u8 *at = page + offset;
+
+	iommuser_encode(format(), kind, record, at);
+	store_le(at + RECORD_OFFSET(flags), 0, 4);
+	store_le(at + RECORD_OFFSET(ref_count), 1, 4);
+	store_le(at + RECORD_OFFSET(index), index, 8);
+	store_le(page + PAGE_OFFSET(count), count + 1, 8);
+	seal_page(writer, page);
+	return offset;
+}
+
+int iommuser_writer_add(struct iommuser_writer *writer, u32 kind,
+			const union iommuser_record *record, u64 *phys)
+{
+	u64 index, sequence = 0, fresh;
+	u8 *tail = NULL, *page;
+
+	if (!kind || kind > IOMMUSER_NR_KINDS)
+		return -IOMMUSER_EINVAL;
+	index = root_get(writer, ARRAY_OFFSET(kind, nr_records));
+	if (writer->tails[kind]) {
+		tail = page_at(writer, writer->tails[kind]);
+		sequence = load_le64(tail + PAGE_OFFSET(sequence)) + 1;
+	}
+	page = tail;
+	if (!tail || load_le64(tail + PAGE_OFFSET(count)) == capacity(writer, kind)) {
+		page = new_page(writer, kind, sequence, &fresh);
+		if (!page)
+			return -IOMMUSER_ENOMEM;
+		*phys = fresh + append_to(writer, page, kind, index, record);
+		if (tail) {
+			store_le(tail + PAGE_OFFSET(next), fresh, 8);
+			seal_page(writer, tail);
+		} else {
+			root_set(writer, ARRAY_OFFSET(kind, first_page), fresh);
+		}
+		writer->tails[kind] = fresh;
+	} else {
+		*phys = writer->tails[kind] + append_to(writer, page, kind, index, record);
+	}
+	root_set(writer, ARRAY_OFFSET(kind, nr_records), index + 1);
+	seal_root(writer);
+	return 0;
+}
+
+void iommuser_writer_set_references(struct iommuser_writer *writer, u64 phys, u32 count)
+{
+	u64 base = phys & ~(env_page_size(writer->env) - 1);
+	u8 *page = page_at(writer, base);
+
+	store_le(page + (phys - base) + RECORD_OFFSET(ref_count), count ? count : 1, 4);
+	seal_page(writer, page);
+	seal_root(writer);
+}
+
+/* The page before @phys in its chain, 0 for the first. */
+static u64 page_before(const struct iommuser_writer *writer, u32 kind, u64 phys)
+{
+	u64 at = root_get(writer, ARRAY_OFFSET(kind, first_page));
+	u64 before = 0;
+
+	while (at != phys) {
+		before = at;
+		at = load_le64(page_at(writer, at) + PAGE_OFFSET(next));
+	}
+	return before;
+}
+
+static void drop_tail_page(struct iommuser_writer *writer, u32 kind)
+{
+	u64 phys = writer->tails[kind];
+	u64 before = page_before(writer, kind, phys);
+	u8 *page;
+
+	if (before) {
+		page = page_at(writer, before);
+		store_le(page + PAGE_OFFSET(next), 0, 8);
+		seal_page(writer, page);
+	} else {
+		root_set(writer, ARRAY_OFFSET(kind, first_page), 0);
+	}
+	writer->tails[kind] = before;
+	writer->pages->free(writer->pages->ctx, phys);
+}
+
+/* Take deleted records off the end of a chain. */
+static void trim(struct iommuser_writer *writer, u32 kind)
+{
+	u32 size = format()->kinds[kind].size;
+	u64 count;
+	u8 *page, *last;
+
+	while (writer->tails[kind]) {
+		page = page_at(writer, writer->tails[kind]);
+		count = load_le64(page + PAGE_OFFSET(count));
+		last = page + sizeof(struct iommuser_page_ser) + (count - 1) * size;
+		if (!(load_le32(last + RECORD_OFFSET(flags)) & IOMMUSER_RECORD_DELETED))
+			return;
+		memset(last, 0, size);
+		store_le(page + PAGE_OFFSET(count), count - 1, 8);
+		seal_page(writer, page);
+		root_set(writer, ARRAY_OFFSET(kind, nr_records),
+			 root_get(writer, ARRAY_OFFSET(kind, nr_records)) - 1);
+		root_set(writer, ARRAY_OFFSET(kind, nr_deleted),
+			 root_get(writer, ARRAY_OFFSET(kind, nr_deleted)) - 1);
+		if (count == 1)
+			drop_tail_page(writer, kind);
+	}
+}
+
+void iommuser_writer_remove(struct iommuser_writer *writer, u64 phys)
+{
+	u64 base = phys & ~(env_page_size(writer->env) - 1);
+	u8 *page = page_at(writer, base);
+	u8 *record = page + (phys - base);
+	u32 kind = load_le32(page + PAGE_OFFSET(kind));
+	u64 index = load_le64(record + RECORD_OFFSET(index));
+
+	memset(record, 0, format()->kinds[kind].size);
+	store_le(record + RECORD_OFFSET(flags), IOMMUSER_RECORD_DELETED, 4);
+	store_le(record + RECORD_OFFSET(index), index, 8);
+	seal_page(writer, page);
+	root_set(writer, ARRAY_OFFSET(kind, nr_deleted),
+		 root_get(writer, ARRAY_OFFSET(kind, nr_deleted)) + 1);
+	trim(writer, kind);
+	seal_root(writer);
+}
+
+void iommuser_writer_end(struct iommuser_writer *writer)
+{
+	u64 at, next;
+	u32 kind;
+
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++) {
+		at = root_get(writer, ARRAY_OFFSET(kind, first_page));
+		for (; at; at = next) {
+			next = load_le64(page_at(writer, at) + PAGE_OFFSET(next));
+			writer->pages->free(writer->pages->ctx, at);
+		}
+	}
+	writer->pages->free(writer->pages->ctx, writer->root);
+	memset(writer, 0, sizeof(*writer));
+}
