@@ -10,7 +10,8 @@
 #define NEXT_OFFSET 0
 #define COUNT_OFFSET 8
 
-u64 iommuser_chain_capacity(const struct iommuser_env *env, const struct iommuser_chain_shape *shape)
+u64 iommuser_chain_capacity(const struct iommuser_env *env,
+			    const struct iommuser_chain_shape *shape)
 {
 	return (env_page_size(env) - shape->header_size) / shape->record_size;
 }
@@ -34,8 +35,8 @@ int iommuser_chain_start(struct iommuser_chain *chain, const struct iommuser_env
 }
 
 /* Remember the failure, so that later calls repeat it. */
-static int fail(struct iommuser_chain *chain, int error, enum iommuser_finding_id id, u64 phys,
-		u64 found, u64 expected)
+static OWN_FRAME int fail(struct iommuser_chain *chain, int error, enum iommuser_finding_id id,
+			  u64 phys, u64 found, u64 expected)
 {
 	chain->problem.id = id;
 	chain->problem.severity = iommuser_finding_severity(id);
@@ -80,8 +81,9 @@ int iommuser_chain_next(struct iommuser_chain *chain, struct iommuser_chain_page
 	int error;
 
 	if (!chain->until)
-		return chain->problem.id == IOMMUSER_FINDING_CHAIN_UNREADABLE ? -IOMMUSER_EUNMAPPED :
-										 -IOMMUSER_ECORRUPT;
+		return chain->problem.id == IOMMUSER_FINDING_CHAIN_UNREADABLE ?
+			       -IOMMUSER_EUNMAPPED :
+			       -IOMMUSER_ECORRUPT;
 	if (!phys)
 		return 0;
 	if (chain->nr_pages >= chain->shape.max_pages)

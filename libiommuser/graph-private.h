@@ -25,4 +25,16 @@ static inline u32 *graph_references(struct iommuser_graph *graph, u32 kind, u64 
 	return &graph->references[graph->first_record[kind] + position];
 }
 
+/* What the verifier learns about a unit, packed into iommuser_graph.unit_segments. */
+#define UNIT_SEGMENT 0xffffU
+#define UNIT_MODE_SHIFT 16
+#define UNIT_MODE (3U << UNIT_MODE_SHIFT)
+#define UNIT_KNOWN (1U << 18)
+
+/* The mode of a unit, IOMMUSER_IOMMU_MODE_*: of its record, or learnt from its devices. */
+static inline u32 graph_unit_mode(const struct iommuser_graph *graph, u64 position)
+{
+	return (graph->unit_segments[position] & UNIT_MODE) >> UNIT_MODE_SHIFT;
+}
+
 #endif /* IOMMUSER_GRAPH_PRIVATE_H */

@@ -45,8 +45,8 @@ static u64 surveyed(const struct iommuser_survey *survey, u32 kind)
 static void lay_out(struct iommuser_graph *graph, const struct iommuser_survey *survey, u64 seed,
 		    struct arena *arena)
 {
-	u64 attached = surveyed(survey, IOMMUSER_KIND_DEVICE) +
-		       surveyed(survey, IOMMUSER_KIND_ATTACHMENT);
+	u64 attached =
+		surveyed(survey, IOMMUSER_KIND_DEVICE) + surveyed(survey, IOMMUSER_KIND_ATTACHMENT);
 	u64 nr_pages = 0, nr_records = 0;
 	u32 kind;
 
@@ -167,7 +167,8 @@ int iommuser_graph_bytes(const struct iommuser_graph *graph, u32 kind, u64 posit
 }
 
 /* The type of the unit that a device record refers to. */
-static OWN_FRAME u64 unit_type(const struct iommuser_graph *graph, const struct iommuser_device *device)
+static OWN_FRAME u64 unit_type(const struct iommuser_graph *graph,
+			       const struct iommuser_device *device)
 {
 	union iommuser_record unit;
 	u64 position;
@@ -325,7 +326,8 @@ static void index_record(struct iommuser_graph *graph, u32 kind, u64 position,
 
 /* While one device is indexed, fetch the entry that a later one will need. */
 static OWN_FRAME void prefetch_device(const struct iommuser_graph *graph,
-			    const struct iommuser_graph_page *page, const u8 *bytes, u64 i)
+				      const struct iommuser_graph_page *page, const u8 *bytes,
+				      u64 i)
 {
 	union iommuser_record ahead;
 
@@ -336,7 +338,8 @@ static OWN_FRAME void prefetch_device(const struct iommuser_graph *graph,
 	index_prefetch(&graph->devices, requester_key(ahead.device.segment, ahead.device.bdf));
 }
 
-static OWN_FRAME int index_page(struct iommuser_graph *graph, const struct iommuser_graph_page *page)
+static OWN_FRAME int index_page(struct iommuser_graph *graph,
+				const struct iommuser_graph_page *page)
 {
 	const struct iommuser_revision *revision = graph->root->revision;
 	u64 size = graph->survey->kinds[page->kind].record_size;
@@ -399,13 +402,12 @@ int iommuser_graph_build(struct iommuser_graph *graph, const struct iommuser_env
 	return 0;
 }
 
-enum iommuser_state iommuser_graph_state(const struct iommuser_graph *graph, u32 kind,
-					 u64 position)
+enum iommuser_state iommuser_graph_state(const struct iommuser_graph *graph, u32 kind, u64 position)
 {
 	u64 at = graph->first_record[kind] + position;
 
-	return (enum iommuser_state)(graph->states[at / STATES_PER_BYTE] >>
-				     (at % STATES_PER_BYTE * 2) & 3);
+	return (enum iommuser_state)(
+		graph->states[at / STATES_PER_BYTE] >> (at % STATES_PER_BYTE * 2) & 3);
 }
 
 void graph_set_state(struct iommuser_graph *graph, u32 kind, u64 position,

@@ -25,7 +25,7 @@ int memcmp(const void *a, const void *b, size_t size);
 #define IOMMUSER_TABLE_SIZE 4096
 #define IOMMUSER_ADDRESS_MASK 0x000ffffffffff000ULL
 
-/* Keeps a large local variable out of its caller's stack frame. */
+/* Never inlined: keeps a caller's stack frame, or the library, small. */
 #define OWN_FRAME __attribute__((noinline))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -35,25 +35,34 @@ static inline u64 env_page_size(const struct iommuser_env *env)
 	return 1ULL << env->page_shift;
 }
 
-static inline u16 load_le16(const void *at)
-{
-	const u8 *b = at;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define FROM_LE(bits, value) (value)
+#else
+#define FROM_LE(bits, value) __builtin_bswap##bits(value)
+#endif
 
-	return (u16)(b[0] | b[1] << 8);
+static inline __attribute__((always_inline)) u16 load_le16(const void *at)
+{
+	u16 value;
+
+	__builtin_memcpy(&value, at, sizeof(value));
+	return FROM_LE(16, value);
 }
 
-static inline u32 load_le32(const void *at)
+static inline __attribute__((always_inline)) u32 load_le32(const void *at)
 {
-	const u8 *b = at;
+	u32 value;
 
-	return (u32)b[0] | (u32)b[1] << 8 | (u32)b[2] << 16 | (u32)b[3] << 24;
+	__builtin_memcpy(&value, at, sizeof(value));
+	return FROM_LE(32, value);
 }
 
-static inline u64 load_le64(const void *at)
+static inline __attribute__((always_inline)) u64 load_le64(const void *at)
 {
-	const u8 *b = at;
+	u64 value;
 
-	return (u64)load_le32(b) | (u64)load_le32(b + 4) << 32;
+	__builtin_memcpy(&value, at, sizeof(value));
+	return FROM_LE(64, value);
 }
 
 static inline void store_le(void *at, u64 value, u32 width)
@@ -65,7 +74,7 @@ static inline void store_le(void *at, u64 value, u32 width)
 		b[i] = (u8)(value >> (8 * i));
 }
 
-/* A u64 of memory that both sides agree is native-endian in bitmaps and hashes. */
+/* Spreads a key over all bits of a hash. */
 static inline u64 mix64(u64 x)
 {
 	x ^= x >> 32;

@@ -51,7 +51,7 @@ int iommuser_pageset_init(struct iommuser_pageset *set, void *memory, u64 size, 
 }
 
 /* The directory entry of a chunk, or the free one where it would go. */
-static struct iommuser_chunk *find_entry(const struct iommuser_pageset *set, u64 key)
+static OWN_FRAME struct iommuser_chunk *find_entry(const struct iommuser_pageset *set, u64 key)
 {
 	u64 at = mix64(key) & set->mask;
 

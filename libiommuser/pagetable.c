@@ -55,7 +55,7 @@ struct pt_walk {
 	const struct iommuser_reporter *reporter;
 	struct iommuser_pt_counts *counts;
 	u64 max_tables;
-	u64 output_excess; /* address bits above the output width */
+	u64 output_excess;	    /* address bits above the output width */
 	struct iommuser_pt_run run; /* the run not reported yet; length 0: none */
 	u64 tables[IOMMUSER_PT_MAX_LEVELS];
 	u32 index[IOMMUSER_PT_MAX_LEVELS]; /* of the entry to look at next */
@@ -116,8 +116,8 @@ static u32 permissions_of(const struct pt_format *format, u64 entry)
 	return permissions;
 }
 
-static void report_entry(const struct pt_walk *walk, enum iommuser_finding_id id, u64 phys,
-			 u64 found, u64 expected)
+static OWN_FRAME void report_entry(const struct pt_walk *walk, enum iommuser_finding_id id,
+				   u64 phys, u64 found, u64 expected)
 {
 	report_at(walk->reporter, id, phys, found, expected);
 }
@@ -241,7 +241,8 @@ static u32 count_continuing(const struct pt_walk *walk, const u8 *entries, u32 i
 			break;
 	}
 	/* The address field must not have carried into what lies above it. */
-	if ((leaf_phys(entry, 0) + (u64)(i - index) * IOMMUSER_TABLE_SIZE - 1) & walk->output_excess)
+	if ((leaf_phys(entry, 0) + (u64)(i - index) * IOMMUSER_TABLE_SIZE - 1) &
+	    walk->output_excess)
 		return 1;
 	return i - index;
 }
@@ -366,6 +367,13 @@ static int reopen_table(const struct pt_walk *walk, u32 level, const u8 **entrie
 	return error;
 }
 
+static int leave_table(const struct pt_walk *walk, u32 level)
+{
+	if (!walk->visitor || !walk->visitor->leave)
+		return 0;
+	return walk->visitor->leave(walk->visitor->ctx, walk->tables[level], level);
+}
+
 static int walk_children(struct pt_walk *walk, const u8 *entries)
 {
 	u32 level = walk->table->top_level;
@@ -376,8 +384,9 @@ static int walk_children(struct pt_walk *walk, const u8 *entries)
 	for (;;) {
 		walk->index[level] += count_empty(entries, walk->index[level]);
 		if (walk->index[level] >= ENTRIES) {
-			if (level == walk->table->top_level)
-				return 0;
+			result = leave_table(walk, level);
+			if (result || level == walk->table->top_level)
+				return result;
 			level++;
 			result = reopen_table(walk, level, &entries);
 			if (result)
@@ -399,6 +408,8 @@ static int walk_children(struct pt_walk *walk, const u8 *entries)
 		}
 		if (below)
 			result = scan_leaves(walk, below);
+		if (below && !result)
+			result = leave_table(walk, 0);
 		if (!result)
 			result = reopen_table(walk, level, &entries);
 		if (result)

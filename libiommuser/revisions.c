@@ -10,28 +10,34 @@
 #include "internal.h"
 
 /* A field of the same width on the wire as in the named wire struct. */
-#define ROW_V(FIELD, wire_type, wire_member, type, member, variant) \
-	{ IOMMUSER_FIELD_##FIELD, sizeof(((wire_type *)0)->wire_member), 1, variant, \
-	  offsetof(wire_type, wire_member), offsetof(type, member) }
+#define ROW_V(FIELD, wire_type, wire_member, type, member, variant)                        \
+	{                                                                                  \
+		IOMMUSER_FIELD_##FIELD, sizeof(((wire_type *)0)->wire_member), 1, variant, \
+			offsetof(wire_type, wire_member), offsetof(type, member)           \
+	}
 #define ROW(FIELD, wire_type, wire_member, type, member) \
 	ROW_V(FIELD, wire_type, wire_member, type, member, 0)
-#define ROW_BITMAP(FIELD, wire_type, wire_member, type, member, variant) \
-	{ IOMMUSER_FIELD_##FIELD, 8, 8, variant, offsetof(wire_type, wire_member), \
-	  offsetof(type, member) }
+#define ROW_BITMAP(FIELD, wire_type, wire_member, type, member, variant)                 \
+	{                                                                                \
+		IOMMUSER_FIELD_##FIELD, 8, 8, variant, offsetof(wire_type, wire_member), \
+			offsetof(type, member)                                           \
+	}
 
 #define INTEL IOMMUSER_IOMMU_TYPE_INTEL
 #define SMMUV3 IOMMUSER_IOMMU_TYPE_ARM_SMMUV3
 
-#define LAYOUT(layout_rows, wire_type, flags) \
-	{ .rows = layout_rows, .nr_rows = ARRAY_LENGTH(layout_rows), .size = sizeof(wire_type), \
-	  .known_flags = flags }
+#define LAYOUT(layout_rows, wire_type, flags)                              \
+	{                                                                  \
+		.rows = layout_rows, .nr_rows = ARRAY_LENGTH(layout_rows), \
+		.size = sizeof(wire_type), .known_flags = flags            \
+	}
 
 /* "iommu-v1" */
 
-#define OBJECT_V1(wire_type, type) \
-	ROW(INDEX, wire_type, object.index, type, index), \
-	ROW(REF_COUNT, wire_type, object.ref_count, type, ref_count), \
-	ROW(FLAGS, wire_type, object.flags, type, flags)
+#define OBJECT_V1(wire_type, type)                                            \
+	ROW(INDEX, wire_type, object.index, type, index),                     \
+		ROW(REF_COUNT, wire_type, object.ref_count, type, ref_count), \
+		ROW(FLAGS, wire_type, object.flags, type, flags)
 
 static const struct iommuser_field_row iommu_v1_iommu[] = {
 	OBJECT_V1(struct iommu_v1_iommu_ser, struct iommuser_iommu),
@@ -66,23 +72,18 @@ static const struct iommuser_field_row iommu_v1_device[] = {
 
 /* "iommu-liveupdate-v1" */
 
-#define OBJECT_LU(wire_type, type) \
+#define OBJECT_LU(wire_type, type)                                    \
 	ROW(REF_COUNT, wire_type, object.ref_count, type, ref_count), \
-	ROW(FLAGS, wire_type, object.flags, type, flags)
+		ROW(FLAGS, wire_type, object.flags, type, flags)
 
-#define LU_INTEL_IOMMU(wire_type) \
-	ROW_V(RESTORED, wire_type, intel.restored, struct iommuser_iommu, restored, INTEL), \
-	ROW_V(REGISTERS, wire_type, intel.phys_addr, struct iommuser_iommu, registers, INTEL), \
-	ROW_V(ROOT_TABLE, wire_type, intel.root_table, struct iommuser_iommu, root_table, INTEL), \
-	ROW_BITMAP(CONTEXT_TABLES, wire_type, intel.context_tables, struct iommuser_iommu, \
-		   context_tables, INTEL)
-
-static const struct iommuser_field_row iommu_liveupdate_v1_iommu[] = {
-	OBJECT_LU(struct iommu_liveupdate_iommu_ser, struct iommuser_iommu),
-	ROW(TOKEN, struct iommu_liveupdate_iommu_ser, token, struct iommuser_iommu, token),
-	ROW(TYPE, struct iommu_liveupdate_iommu_ser, type, struct iommuser_iommu, type),
-	LU_INTEL_IOMMU(struct iommu_liveupdate_iommu_ser),
-};
+#define LU_INTEL_IOMMU(wire_type)                                                                  \
+	ROW_V(RESTORED, wire_type, intel.restored, struct iommuser_iommu, restored, INTEL),        \
+		ROW_V(REGISTERS, wire_type, intel.phys_addr, struct iommuser_iommu, registers,     \
+		      INTEL),                                                                      \
+		ROW_V(ROOT_TABLE, wire_type, intel.root_table, struct iommuser_iommu, root_table,  \
+		      INTEL),                                                                      \
+		ROW_BITMAP(CONTEXT_TABLES, wire_type, intel.context_tables, struct iommuser_iommu, \
+			   context_tables, INTEL)
 
 static const struct iommuser_field_row iommu_liveupdate_v1_domain[] = {
 	OBJECT_LU(struct iommu_liveupdate_v1_domain_ser, struct iommuser_domain),
@@ -92,8 +93,8 @@ static const struct iommuser_field_row iommu_liveupdate_v1_domain[] = {
 	    top_level),
 	ROW(INPUT_WIDTH, struct iommu_liveupdate_v1_domain_ser, vasz, struct iommuser_domain,
 	    input_width),
-	ROW(SIGN_EXTEND, struct iommu_liveupdate_v1_domain_ser, sign_extend,
-	    struct iommuser_domain, sign_extend),
+	ROW(SIGN_EXTEND, struct iommu_liveupdate_v1_domain_ser, sign_extend, struct iommuser_domain,
+	    sign_extend),
 	ROW(RESTORED_DOMAIN, struct iommu_liveupdate_v1_domain_ser, restored_domain,
 	    struct iommuser_domain, restored_domain),
 };
@@ -106,7 +107,8 @@ static const struct iommuser_field_row iommu_liveupdate_56_device[] = {
 	ROW(DID, struct iommu_liveupdate_56_device_ser, attachment_id, struct iommuser_device, did),
 	ROW(DOMAIN, struct iommu_liveupdate_56_device_ser, domain_phys, struct iommuser_device,
 	    domain),
-	ROW(IOMMU, struct iommu_liveupdate_56_device_ser, iommu_phys, struct iommuser_device, iommu),
+	ROW(IOMMU, struct iommu_liveupdate_56_device_ser, iommu_phys, struct iommuser_device,
+	    iommu),
 	ROW(PASID_DIRECTORY, struct iommu_liveupdate_56_device_ser, pasid_table,
 	    struct iommuser_device, pasid_directory),
 	ROW(PASID_ENTRIES, struct iommu_liveupdate_56_device_ser, max_pasid, struct iommuser_device,
@@ -115,19 +117,22 @@ static const struct iommuser_field_row iommu_liveupdate_56_device[] = {
 
 /* "iommu-liveupdate" */
 
+/* "iommu-liveupdate-v1" has the same record, without the rows of other vendors. */
+#define INTEL_ONLY_ROWS 8
+
 static const struct iommuser_field_row iommu_liveupdate_iommu[] = {
 	OBJECT_LU(struct iommu_liveupdate_iommu_ser, struct iommuser_iommu),
 	ROW(TOKEN, struct iommu_liveupdate_iommu_ser, token, struct iommuser_iommu, token),
 	ROW(TYPE, struct iommu_liveupdate_iommu_ser, type, struct iommuser_iommu, type),
 	LU_INTEL_IOMMU(struct iommu_liveupdate_iommu_ser),
-	ROW_V(REGISTERS, struct iommu_liveupdate_iommu_ser, smmuv3.phys_addr,
-	      struct iommuser_iommu, registers, SMMUV3),
+	ROW_V(REGISTERS, struct iommu_liveupdate_iommu_ser, smmuv3.phys_addr, struct iommuser_iommu,
+	      registers, SMMUV3),
 	ROW_V(STRTAB_BASE_CFG, struct iommu_liveupdate_iommu_ser, smmuv3.strtab_base_cfg,
 	      struct iommuser_iommu, strtab_base_cfg, SMMUV3),
-	ROW_V(STRTAB_L1, struct iommu_liveupdate_iommu_ser, smmuv3.l1_strtab,
-	      struct iommuser_iommu, strtab_l1, SMMUV3),
-	ROW_V(STRTAB_L2, struct iommu_liveupdate_iommu_ser, smmuv3.l2_strtab,
-	      struct iommuser_iommu, strtab_l2, SMMUV3),
+	ROW_V(STRTAB_L1, struct iommu_liveupdate_iommu_ser, smmuv3.l1_strtab, struct iommuser_iommu,
+	      strtab_l1, SMMUV3),
+	ROW_V(STRTAB_L2, struct iommu_liveupdate_iommu_ser, smmuv3.l2_strtab, struct iommuser_iommu,
+	      strtab_l2, SMMUV3),
 };
 
 static const struct iommuser_field_row iommu_liveupdate_domain[] = {
@@ -151,7 +156,8 @@ static const struct iommuser_field_row iommu_liveupdate_device[] = {
 	ROW(OWNER_TOKEN, struct iommu_liveupdate_device_ser, dma_owner_token,
 	    struct iommuser_device, owner_token),
 	ROW(DID, struct iommu_liveupdate_device_ser, attachment_id, struct iommuser_device, did),
-	ROW(DOMAIN, struct iommu_liveupdate_device_ser, domain_phys, struct iommuser_device, domain),
+	ROW(DOMAIN, struct iommu_liveupdate_device_ser, domain_phys, struct iommuser_device,
+	    domain),
 	ROW(IOMMU, struct iommu_liveupdate_device_ser, iommu_phys, struct iommuser_device, iommu),
 	ROW_V(RESTORED, struct iommu_liveupdate_device_ser, intel.restored, struct iommuser_device,
 	      restored, INTEL),
@@ -169,10 +175,10 @@ static const struct iommuser_field_row iommu_liveupdate_device[] = {
 
 /* "iommuser-v1" */
 
-#define RECORD(wire_type, type) \
-	ROW(FLAGS, wire_type, record.flags, type, flags), \
-	ROW(REF_COUNT, wire_type, record.ref_count, type, ref_count), \
-	ROW(INDEX, wire_type, record.index, type, index)
+#define RECORD(wire_type, type)                                               \
+	ROW(FLAGS, wire_type, record.flags, type, flags),                     \
+		ROW(REF_COUNT, wire_type, record.ref_count, type, ref_count), \
+		ROW(INDEX, wire_type, record.index, type, index)
 #define SAME(FIELD, kind, member) \
 	ROW(FIELD, struct iommuser_##kind##_ser, member, struct iommuser_##kind, member)
 
@@ -188,8 +194,8 @@ static const struct iommuser_field_row iommuser_v1_iommu[] = {
 	SAME(ECAP, iommu, ecap),
 	SAME(FIRST_DID, iommu, first_did),
 	SAME(DID_LIMIT, iommu, did_limit),
-	ROW_BITMAP(CONTEXT_TABLES, struct iommuser_iommu_ser, context_tables,
-		   struct iommuser_iommu, context_tables, 0),
+	ROW_BITMAP(CONTEXT_TABLES, struct iommuser_iommu_ser, context_tables, struct iommuser_iommu,
+		   context_tables, 0),
 };
 
 static const struct iommuser_field_row iommuser_v1_domain[] = {
@@ -289,8 +295,10 @@ static const struct iommuser_revision revisions[] = {
 		.page_header_size = sizeof(struct iommu_page_ser),
 		.kinds = {
 			{ 0 },
-			LAYOUT(iommu_liveupdate_v1_iommu, struct iommu_liveupdate_iommu_ser,
-			       SERIES_FLAGS),
+			{ .rows = iommu_liveupdate_iommu,
+			  .nr_rows = INTEL_ONLY_ROWS,
+			  .size = sizeof(struct iommu_liveupdate_iommu_ser),
+			  .known_flags = SERIES_FLAGS },
 			LAYOUT(iommu_liveupdate_v1_domain, struct iommu_liveupdate_v1_domain_ser,
 			       SERIES_FLAGS),
 			LAYOUT(iommu_liveupdate_56_device, struct iommu_liveupdate_56_device_ser,

@@ -18,7 +18,7 @@ struct root_check {
 	const u8 *bytes;
 };
 
-static void bad_field(const struct root_check *check, u32 field, u64 found, u64 expected)
+static OWN_FRAME void bad_field(const struct root_check *check, u32 field, u64 found, u64 expected)
 {
 	report_field(check->reporter, IOMMUSER_FINDING_REC_ROOT_FIELD, check->root->phys, field,
 		     found, expected);
@@ -86,8 +86,7 @@ static int open_sealed(const struct root_check *check)
 	if (found != computed)
 		report_at(check->reporter, IOMMUSER_FINDING_SEAL_ROOT, root->phys, found, computed);
 	if (root->version != IOMMUSER_FORMAT_MAJOR)
-		return unknown(check, IOMMUSER_FIELD_VERSION, root->version,
-			       IOMMUSER_FORMAT_MAJOR);
+		return unknown(check, IOMMUSER_FIELD_VERSION, root->version, IOMMUSER_FORMAT_MAJOR);
 	check_sealed_fields(check);
 	return 0;
 }

@@ -67,8 +67,8 @@ static u32 record_size_of(const struct iommuser_env *env, const struct iommuser_
 	return size;
 }
 
-static void expect(const struct chain_check *check, enum iommuser_finding_id id,
-		   const struct iommuser_chain_page *page, u64 found, u64 expected)
+static OWN_FRAME void expect(const struct chain_check *check, enum iommuser_finding_id id,
+			     const struct iommuser_chain_page *page, u64 found, u64 expected)
 {
 	if (found != expected)
 		report_at(check->reporter, id, page->phys, found, expected);

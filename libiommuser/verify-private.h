@@ -15,12 +15,6 @@
 #define MAX_BDF 0xffff
 #define MAX_PASID 0xfffff
 
-/* What the verifier learns about a unit, packed into iommuser_graph.unit_segments. */
-#define UNIT_SEGMENT 0xffffU
-#define UNIT_MODE_SHIFT 16
-#define UNIT_MODE (3U << UNIT_MODE_SHIFT)
-#define UNIT_KNOWN (1U << 18)
-
 static inline bool verify_sealed(const struct iommuser_verify *verify)
 {
 	return verify->root->revision->properties & IOMMUSER_REVISION_SEALED;
@@ -41,16 +35,10 @@ static inline bool chain_broken(const struct iommuser_verify *verify, u32 kind)
 	return verify->survey->kinds[kind].broken;
 }
 
-/* Levels that a page table of this stage can have, as top_level. */
+/* Can a page table of this stage have this top_level? */
 static inline bool valid_top_level(u64 stage, u64 top_level)
 {
 	return top_level >= (stage == IOMMUSER_STAGE_FIRST ? 3 : 2) && top_level <= 4;
-}
-
-/* The mode of a unit: of its record, or learnt from its devices. */
-static inline u32 unit_mode(const struct iommuser_verify *verify, u64 position)
-{
-	return (verify->graph->unit_segments[position] & UNIT_MODE) >> UNIT_MODE_SHIFT;
 }
 
 /*

@@ -21,20 +21,20 @@ struct record_check {
 	u32 kind;
 };
 
-static void bad(const struct record_check *check, enum iommuser_finding_id id, u32 field, u64 found,
-		u64 expected)
+static OWN_FRAME void bad(const struct record_check *check, enum iommuser_finding_id id, u32 field,
+			  u64 found, u64 expected)
 {
 	report_record(check->verify->reporter, id, check->kind, check->record, field, found,
 		      expected);
 }
 
-static bool has(const struct record_check *check, enum iommuser_field field)
+static OWN_FRAME bool has(const struct record_check *check, enum iommuser_field field)
 {
 	return iommuser_revision_has(check->verify->root->revision, check->kind, field);
 }
 
-static void expect_range(const struct record_check *check, enum iommuser_finding_id id, u32 field,
-			 u64 found, u64 low, u64 high)
+static OWN_FRAME void expect_range(const struct record_check *check, enum iommuser_finding_id id,
+				   u32 field, u64 found, u64 low, u64 high)
 {
 	if (found < low)
 		bad(check, id, field, found, low);
@@ -46,7 +46,8 @@ static void check_requester(const struct record_check *check, u64 segment, u64 b
 {
 	expect_range(check, IOMMUSER_FINDING_REC_ADDRESS_RANGE, IOMMUSER_FIELD_SEGMENT, segment, 0,
 		     MAX_SEGMENT);
-	expect_range(check, IOMMUSER_FINDING_REC_ADDRESS_RANGE, IOMMUSER_FIELD_BDF, bdf, 0, MAX_BDF);
+	expect_range(check, IOMMUSER_FINDING_REC_ADDRESS_RANGE, IOMMUSER_FIELD_BDF, bdf, 0,
+		     MAX_BDF);
 }
 
 /*
@@ -94,8 +95,7 @@ void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_r
 	other = index_insert(&verify->graph->dids, did_key(unit, did), domain);
 	if (other != domain)
 		bad(&check, IOMMUSER_FINDING_DID_COLLISION, IOMMUSER_FIELD_DID, did, other);
-	other = index_insert(&verify->graph->domain_dids, unit << 32 | domain,
-			     did & 0x7fffffff);
+	other = index_insert(&verify->graph->domain_dids, unit << 32 | domain, did & 0x7fffffff);
 	if (other != (did & 0x7fffffff))
 		bad(&check, IOMMUSER_FINDING_DID_SPLIT, IOMMUSER_FIELD_DID, did, other);
 }
@@ -120,7 +120,8 @@ static bool check_common(const struct record_check *check, const void *bytes, u6
 		    (record->common.ref_count ||
 		     !all_zero((const u8 *)bytes + sizeof(struct iommuser_record_ser),
 			       layout->size - sizeof(struct iommuser_record_ser))))
-			bad(check, IOMMUSER_FINDING_REC_DELETED_NOT_ZERO, IOMMUSER_FIELD_NONE, 1, 0);
+			bad(check, IOMMUSER_FINDING_REC_DELETED_NOT_ZERO, IOMMUSER_FIELD_NONE, 1,
+			    0);
 		return false;
 	}
 	if ((record->common.flags & IOMMUSER_FLAG_INCOMING) &&
@@ -209,7 +210,9 @@ static OWN_FRAME void check_domain(const struct record_check *check)
 
 	if (!valid_top_level(domain->stage, domain->top_level))
 		bad(check, IOMMUSER_FINDING_REC_LEVEL, IOMMUSER_FIELD_TOP_LEVEL, domain->top_level,
-		    domain->top_level > 4 ? 4 : domain->stage == IOMMUSER_STAGE_FIRST ? 3 : 2);
+		    domain->top_level > 4		  ? 4 :
+		    domain->stage == IOMMUSER_STAGE_FIRST ? 3 :
+							    2);
 	else if (has(check, IOMMUSER_FIELD_INPUT_WIDTH))
 		expect_range(check, IOMMUSER_FINDING_REC_VALUE, IOMMUSER_FIELD_INPUT_WIDTH,
 			     domain->input_width, 13, widest);
@@ -438,9 +441,10 @@ static OWN_FRAME int check_record(struct iommuser_verify *verify, u32 kind, u64 
 static void check_counts(const struct record_check *check, u64 counted)
 {
 	u32 kind = check->kind;
-	enum iommuser_finding_id id = kind == IOMMUSER_KIND_IOMMU  ? IOMMUSER_FINDING_REF_IOMMU_COUNT :
-				      kind == IOMMUSER_KIND_DOMAIN ? IOMMUSER_FINDING_REF_DOMAIN_COUNT :
-								     IOMMUSER_FINDING_REF_DEVICE_COUNT;
+	enum iommuser_finding_id id =
+		kind == IOMMUSER_KIND_IOMMU  ? IOMMUSER_FINDING_REF_IOMMU_COUNT :
+		kind == IOMMUSER_KIND_DOMAIN ? IOMMUSER_FINDING_REF_DOMAIN_COUNT :
+					       IOMMUSER_FINDING_REF_DEVICE_COUNT;
 	u64 expected = counted ? counted : 1;
 
 	if (check->record->common.ref_count && check->record->common.ref_count != expected)

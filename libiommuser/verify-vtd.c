@@ -32,14 +32,14 @@ struct device_check {
 	bool has_domain;
 };
 
-static void unit_finding(const struct unit_check *check, enum iommuser_finding_id id, u64 phys,
-			 u64 found, u64 expected)
+static OWN_FRAME void unit_finding(const struct unit_check *check, enum iommuser_finding_id id,
+				   u64 phys, u64 found, u64 expected)
 {
 	report_at(check->verify->reporter, id, phys, found, expected);
 }
 
-static void device_finding(const struct device_check *check, enum iommuser_finding_id id,
-			   u64 found, u64 expected)
+static OWN_FRAME void device_finding(const struct device_check *check, enum iommuser_finding_id id,
+				     u64 found, u64 expected)
 {
 	report_record(check->verify->reporter, id, IOMMUSER_KIND_DEVICE, &check->record,
 		      IOMMUSER_FIELD_NONE, found, expected);
@@ -49,8 +49,8 @@ static void device_finding(const struct device_check *check, enum iommuser_findi
  * Account for a hardware table at @phys.
  * Return: true when it can be read and was not met before.
  */
-static bool account_for_table(struct iommuser_verify *verify, u64 phys,
-			      enum iommuser_finding_id bad_address)
+static OWN_FRAME bool account_for_table(struct iommuser_verify *verify, u64 phys,
+					enum iommuser_finding_id bad_address)
 {
 	const void *bytes;
 	int error;
@@ -153,9 +153,9 @@ static OWN_FRAME void set_domain(struct device_check *check, u64 domain, u64 did
 {
 	union iommuser_record record;
 
-	check->has_domain = !resolve_live(check->verify, domain, IOMMUSER_KIND_DOMAIN,
-					  &check->domain) &&
-			    !read_live(check->verify, IOMMUSER_KIND_DOMAIN, check->domain, &record);
+	check->has_domain =
+		!resolve_live(check->verify, domain, IOMMUSER_KIND_DOMAIN, &check->domain) &&
+		!read_live(check->verify, IOMMUSER_KIND_DOMAIN, check->domain, &record);
 	if (!check->has_domain)
 		return;
 	check->top_table = record.domain.top_table;
@@ -265,7 +265,7 @@ static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iomm
 		return false;
 	tables->env = verify->env;
 	tables->root_table = unit.iommu.root_table;
-	tables->scalable = unit_mode(verify, position) == IOMMUSER_IOMMU_MODE_SCALABLE;
+	tables->scalable = graph_unit_mode(verify->graph, position) == IOMMUSER_IOMMU_MODE_SCALABLE;
 	return true;
 }
 
@@ -356,9 +356,8 @@ static OWN_FRAME void check_attachment_entry(const struct iommuser_verify *verif
 	    !tables_of_device(verify, record.attachment.device, &tables, &bdf))
 		return;
 	if (!tables.scalable)
-		report_record(verify->reporter, IOMMUSER_FINDING_VTD_MODE,
-			      IOMMUSER_KIND_ATTACHMENT, &record, IOMMUSER_FIELD_PASID,
-			      record.attachment.pasid, 0);
+		report_record(verify->reporter, IOMMUSER_FINDING_VTD_MODE, IOMMUSER_KIND_ATTACHMENT,
+			      &record, IOMMUSER_FIELD_PASID, record.attachment.pasid, 0);
 	else if (!iommuser_vtd_context(&tables, bdf, &context) && context.present &&
 		 !pasid_present(verify, &context, record.attachment.pasid))
 		report_record(verify->reporter, IOMMUSER_FINDING_VTD_PASID_ABSENT,
@@ -481,7 +480,8 @@ static OWN_FRAME void check_unit(struct iommuser_verify *verify, u64 position)
 	}
 	check.tables.env = verify->env;
 	check.tables.root_table = record.iommu.root_table;
-	check.tables.scalable = unit_mode(verify, position) == IOMMUSER_IOMMU_MODE_SCALABLE;
+	check.tables.scalable = graph_unit_mode(verify->graph, position) ==
+				IOMMUSER_IOMMU_MODE_SCALABLE;
 	if (!account_for_table(verify, record.iommu.root_table, IOMMUSER_FINDING_VTD_ROOT_TABLE))
 		return;
 	check_root_table(&check);

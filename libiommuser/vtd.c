@@ -162,7 +162,8 @@ void iommuser_vtd_directory_of(const struct iommuser_env *env,
 {
 	directory->env = env;
 	directory->phys = context->table;
-	directory->nr_pasids = (1U << (context->directory_size + 7)) * IOMMUSER_VTD_PASIDS_PER_TABLE;
+	directory->nr_pasids =
+		(1U << (context->directory_size + 7)) * IOMMUSER_VTD_PASIDS_PER_TABLE;
 }
 
 int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32 pasid, u64 *phys)

@@ -10,27 +10,28 @@
 #define ROOT_OFFSET(member) offsetof(struct iommuser_root_ser, member)
 #define PAGE_OFFSET(member) offsetof(struct iommuser_page_ser, member)
 #define RECORD_OFFSET(member) offsetof(struct iommuser_record_ser, member)
-#define ARRAY_OFFSET(kind, member) \
-	(ROOT_OFFSET(arrays) + ((kind) - 1) * sizeof(struct iommuser_array_ser) + \
+#define ARRAY_OFFSET(kind, member)                                              \
+	(ROOT_OFFSET(arrays) + ((kind)-1) * sizeof(struct iommuser_array_ser) + \
 	 offsetof(struct iommuser_array_ser, member))
 #define MAX_RELEASE (sizeof(((struct iommuser_root_ser *)0)->kernel_release) - 1)
 
+/* Our own revision is the first of the table. */
 static const struct iommuser_revision *format(void)
 {
-	return iommuser_revision_by_name(IOMMUSER_V1_COMPATIBLE);
+	return iommuser_revision_at(0);
 }
 
-static u8 *page_at(const struct iommuser_writer *writer, u64 phys)
+static OWN_FRAME u8 *page_at(const struct iommuser_writer *writer, u64 phys)
 {
 	return writer->pages->find(writer->pages->ctx, phys);
 }
 
-static void seal_page(const struct iommuser_writer *writer, u8 *page)
+static OWN_FRAME void seal_page(const struct iommuser_writer *writer, u8 *page)
 {
 	iommuser_seal_write(writer->env, page, PAGE_OFFSET(crc));
 }
 
-static void seal_root(const struct iommuser_writer *writer)
+static OWN_FRAME void seal_root(const struct iommuser_writer *writer)
 {
 	iommuser_seal_write(writer->env, page_at(writer, writer->root), ROOT_OFFSET(crc));
 }
@@ -41,12 +42,12 @@ static u64 capacity(const struct iommuser_writer *writer, u32 kind)
 	       format()->kinds[kind].size;
 }
 
-static u64 root_get(const struct iommuser_writer *writer, u32 offset)
+static OWN_FRAME u64 root_get(const struct iommuser_writer *writer, u32 offset)
 {
 	return load_le64(page_at(writer, writer->root) + offset);
 }
 
-static void root_set(const struct iommuser_writer *writer, u32 offset, u64 value)
+static OWN_FRAME void root_set(const struct iommuser_writer *writer, u32 offset, u64 value)
 {
 	store_le(page_at(writer, writer->root) + offset, value, 8);
 }

@@ -220,13 +220,24 @@ struct iommuser_reporter {
 	void (*report)(void *ctx, const struct iommuser_finding *finding);
 };
 
+#define IOMMUSER_FINDING_CODE(symbol, code, severity) [IOMMUSER_FINDING_##symbol] = code,
+
 /**
  * iommuser_finding_code - the stable code of a finding
  * @id: which
  *
+ * In the header, so that only hosts that print codes carry the table.
+ *
  * Return: a string like "CHAIN-01"; NULL when @id is out of range.
  */
-const char *iommuser_finding_code(enum iommuser_finding_id id);
+static inline const char *iommuser_finding_code(enum iommuser_finding_id id)
+{
+	static const char codes[IOMMUSER_NR_FINDINGS][12] = {
+		IOMMUSER_FINDINGS(IOMMUSER_FINDING_CODE)
+	};
+
+	return (u32)id < IOMMUSER_NR_FINDINGS ? codes[id] : NULL;
+}
 
 /**
  * iommuser_finding_severity - the default severity of a finding

@@ -59,11 +59,14 @@ struct iommuser_pt_run {
  * @run: a run of leaves, in ascending order of IOVA; one run may be reported
  *	in several pieces. May be NULL. A non-zero result ends the walk
  * @table: a table page, before its entries. May be NULL. As above
+ * @leave: a table page, after everything below it; it is not read again, so
+ *	the page may be freed. May be NULL. As above
  */
 struct iommuser_pt_visitor {
 	void *ctx;
 	int (*run)(void *ctx, const struct iommuser_pt_run *run);
 	int (*table)(void *ctx, u64 phys, u32 level);
+	int (*leave)(void *ctx, u64 phys, u32 level);
 };
 
 /**

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The restore machine: open, validate, claim units, devices and domains, then
+ * finish, or abort at any point.
+ *
+ *   iommuser_restore_open()        nothing is touched
+ *   iommuser_restore_validate()    nothing is touched
+ *   iommuser_restore_claim_iommu() table pages and DIDs taken over
+ *   iommuser_restore_claim_domain()
+ *   iommuser_restore_claim_device()
+ *   iommuser_restore_finish()      the records themselves are freed
+ *   iommuser_restore_abort()       all that was claimed is given back
+ *
+ * A record is consumed once: PRESERVED, CLAIMED while a claim is under way,
+ * RESTORED after it, FINISHED in the end. A claim that fails leaves its record
+ * PRESERVED and gives back what it had taken.
+ *
+ * Lock: the caller serialises all calls on one machine.
+ */
+#ifndef IOMMUSER_RESTORE_H
+#define IOMMUSER_RESTORE_H
+
+#include <iommuser/env.h>
+#include <iommuser/graph.h>
+#include <iommuser/pageset.h>
+#include <iommuser/root.h>
+
+/**
+ * struct iommuser_restore_ops - what a restore does to its host
+ * @ctx: passed back in every call
+ * @restore_page: a preserved page becomes an ordinary allocated one.
+ *	0, or non-zero to refuse
+ * @release_page: give up a page that restore_page() gave
+ * @reserve_did: take a domain id out of the allocator of the unit with that
+ *	token. 0, or non-zero to refuse
+ * @release_did: give it back
+ *
+ * Pages of hardware tables have 4 KiB; pages of records have the image's page
+ * size. @restore_page tells which by @length.
+ */
+struct iommuser_restore_ops {
+	void *ctx;
+	int (*restore_page)(void *ctx, u64 phys, u64 length);
+	void (*release_page)(void *ctx, u64 phys, u64 length);
+	int (*reserve_did)(void *ctx, u64 token, u32 did);
+	void (*release_did)(void *ctx, u64 token, u32 did);
+};
+
+/**
+ * enum iommuser_restore_level - how deep validation goes
+ * @IOMMUSER_LEVEL_RECORDS: root, seals, chains and records
+ * @IOMMUSER_LEVEL_TABLES: also the root, context, PASID and page tables
+ * @IOMMUSER_LEVEL_CLOSURE: also that everything reachable is preserved; needs
+ *	a page set
+ */
+enum iommuser_restore_level {
+	IOMMUSER_LEVEL_RECORDS,
+	IOMMUSER_LEVEL_TABLES,
+	IOMMUSER_LEVEL_CLOSURE,
+};
+
+/**
+ * struct iommuser_restore - a restore; every member is private
+ */
+struct iommuser_restore {
+	const struct iommuser_env *env;
+	const struct iommuser_restore_ops *ops;
+	struct iommuser_root root;
+	struct iommuser_survey survey;
+	struct iommuser_graph graph;
+	struct iommuser_pageset *set;
+	bool open;
+	bool valid;
+};
+
+/**
+ * iommuser_restore_open - read a root and survey its chains
+ * @restore: to initialise
+ * @env: where pages come from; kept
+ * @ops: what a claim does; kept
+ * @revision: layout of the handover
+ * @root: physical address of the root
+ * @set: what is preserved, NULL when unknown; kept
+ * @reporter: told of each thing wrong
+ *
+ * Return: 0; an error of iommuser_root_open(); -IOMMUSER_ECORRUPT when there
+ * was any finding of severity IOMMUSER_ERROR or IOMMUSER_INCOMPLETE.
+ */
+int iommuser_restore_open(struct iommuser_restore *restore, const struct iommuser_env *env,
+			  const struct iommuser_restore_ops *ops,
+			  const struct iommuser_revision *revision, u64 root,
+			  struct iommuser_pageset *set, const struct iommuser_reporter *reporter);
+
+/**
+ * iommuser_restore_size - bytes of memory that validation and claims need
+ * @restore: open
+ */
+u64 iommuser_restore_size(const struct iommuser_restore *restore);
+
+/**
+ * iommuser_restore_validate - check everything before anything is touched
+ * @restore: open
+ * @level: how deep
+ * @seed: as for iommuser_graph_build()
+ * @memory: zeroed, aligned to 8 bytes, the caller's until the machine ends
+ * @size: at least iommuser_restore_size()
+ * @reporter: told of each thing wrong
+ *
+ * Return: 0; -IOMMUSER_ECORRUPT as for iommuser_restore_open();
+ * -IOMMUSER_EINVAL, also for IOMMUSER_LEVEL_CLOSURE without a page set;
+ * -IOMMUSER_ENOSPC.
+ */
+int iommuser_restore_validate(struct iommuser_restore *restore, enum iommuser_restore_level level,
+			      u64 seed, void *memory, u64 size,
+			      const struct iommuser_reporter *reporter);
+
+/**
+ * struct iommuser_unit - what the kernel knows of a real unit
+ * @token: physical address of its register set
+ * @cap: capability register
+ * @ecap: extended capability register
+ * @host_address_width: bits of a physical address
+ */
+struct iommuser_unit {
+	u64 token;
+	u64 cap;
+	u64 ecap;
+	u64 host_address_width;
+};
+
+/**
+ * iommuser_restore_claim_iommu - take over the tables and DIDs of a unit
+ * @restore: validated
+ * @unit: the real unit; compared with the record where the revision has the
+ *	fields
+ * @iommu: set to the record
+ *
+ * Restores the root table and every context table, and reserves each DID that
+ * a preserved device of this unit uses, once.
+ *
+ * Return: 0; -IOMMUSER_ENOENT when nothing of this unit was preserved;
+ * -IOMMUSER_EBUSY when it was claimed before; -IOMMUSER_EMISMATCH when the
+ * unit is another one now; -IOMMUSER_EREFUSED when a callback refused;
+ * -IOMMUSER_ECORRUPT or -IOMMUSER_EUNMAPPED for tables that cannot be read.
+ */
+int iommuser_restore_claim_iommu(struct iommuser_restore *restore, const struct iommuser_unit *unit,
+				 struct iommuser_iommu *iommu);
+
+/**
+ * iommuser_restore_claim_domain - take over the page tables of a domain
+ * @restore: validated
+ * @reference: physical address of the domain record
+ * @domain: set to the record; its stage is known also where the record does
+ *	not have it
+ *
+ * Return: as iommuser_restore_claim_iommu().
+ */
+int iommuser_restore_claim_domain(struct iommuser_restore *restore, u64 reference,
+				  struct iommuser_domain *domain);
+
+/**
+ * iommuser_restore_claim_device - take over a device's PASID tables
+ * @restore: validated
+ * @segment: PCI segment
+ * @bdf: bus << 8 | devfn
+ * @device: set to the record, with domain and did of requests without PASID
+ *	also where the revision keeps them elsewhere
+ *
+ * The device's unit must have been claimed.
+ *
+ * Return: as iommuser_restore_claim_iommu(); -IOMMUSER_EBUSY also when the
+ * unit has not been claimed.
+ */
+int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment, u64 bdf,
+				  struct iommuser_device *device);
+
+/**
+ * iommuser_restore_finish - end a restore after which nothing is left
+ * @restore: validated
+ *
+ * What was claimed stays with the host; the pages of records and the root are
+ * restored and released. The machine is closed.
+ *
+ * Return: 0; -IOMMUSER_EBUSY when a live unit, domain or device has not been
+ * claimed; -IOMMUSER_EREFUSED when a page was refused (the pages before it are
+ * gone, and the machine is closed); -IOMMUSER_EINVAL when not validated.
+ */
+int iommuser_restore_finish(struct iommuser_restore *restore);
+
+/**
+ * iommuser_restore_abort - give back everything that was claimed
+ * @restore: open or validated; closed afterwards
+ *
+ * The pages of records are not touched: they stay preserved.
+ */
+void iommuser_restore_abort(struct iommuser_restore *restore);
+
+#endif /* IOMMUSER_RESTORE_H */

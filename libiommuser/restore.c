@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The restore machine. Each claim takes pages and DIDs in a fixed order, so
+ * that taking the same walk again gives back the first n of them.
+ */
+#include <iommuser/restore.h>
+#include <iommuser/verify.h>
+
+#include "graph-private.h"
+#include "index.h"
+#include "internal.h"
+#include "table-walk.h"
+
+/* Bound on the tables of a domain whose record does not count them. */
+#define MAX_TABLES (1ULL << 30)
+
+/* Passes findings on and remembers whether one forbids the restore. */
+struct gate {
+	const struct iommuser_reporter *reporter;
+	bool closed;
+};
+
+static void gate_report(void *ctx, const struct iommuser_finding *finding)
+{
+	struct gate *gate = ctx;
+
+	if (finding->severity >= IOMMUSER_INCOMPLETE)
+		gate->closed = true;
+	if (gate->reporter)
+		gate->reporter->report(gate->reporter->ctx, finding);
+}
+
+/* A walk that takes pages, or gives back the first @limit of them. */
+struct claim {
+	struct iommuser_restore *restore;
+	u64 done;
+	u64 limit;
+};
+
+static int take_page(struct table_walk *walk, u64 phys)
+{
+	struct claim *claim = walk->ctx;
+	const struct iommuser_restore_ops *ops = claim->restore->ops;
+
+	if (ops->restore_page(ops->ctx, phys, IOMMUSER_TABLE_SIZE))
+		return -IOMMUSER_EREFUSED;
+	claim->done++;
+	return 0;
+}
+
+static int give_page(struct table_walk *walk, u64 phys)
+{
+	struct claim *claim = walk->ctx;
+	const struct iommuser_restore_ops *ops = claim->restore->ops;
+
+	if (claim->done == claim->limit)
+		return 1;
+	ops->release_page(ops->ctx, phys, IOMMUSER_TABLE_SIZE);
+	claim->done++;
+	return 0;
+}
+
+static int walk_claim(struct claim *claim, u32 kind, const union iommuser_record *record,
+		      int (*page)(struct table_walk *walk, u64 phys))
+{
+	struct table_walk walk = {
+		.env = claim->restore->env,
+		.page = page,
+		.ctx = claim,
+		.max_tables = MAX_TABLES,
+	};
+
+	if (kind == IOMMUSER_KIND_IOMMU)
+		walk.scalable = graph_unit_mode(&claim->restore->graph, record->common.index) ==
+				IOMMUSER_IOMMU_MODE_SCALABLE;
+	return walk_tables(&walk, kind, record);
+}
+
+static OWN_FRAME void give_back(struct iommuser_restore *restore, u32 kind,
+				const union iommuser_record *record, u64 pages)
+{
+	struct claim claim = { .restore = restore, .limit = pages };
+
+	walk_claim(&claim, kind, record, give_page);
+}
+
+static OWN_FRAME int take_pages(struct iommuser_restore *restore, u32 kind,
+				const union iommuser_record *record)
+{
+	struct claim claim = { .restore = restore };
+	int error = walk_claim(&claim, kind, record, take_page);
+
+	if (error)
+		give_back(restore, kind, record, claim.done);
+	return error;
+}
+
+/* Take the pages of a record that nobody has claimed; it is restored, or as before. */
+static OWN_FRAME int claim_pages(struct iommuser_restore *restore, u32 kind, u64 position,
+				 const union iommuser_record *record)
+{
+	int error;
+
+	graph_set_state(&restore->graph, kind, position, IOMMUSER_CLAIMED);
+	error = take_pages(restore, kind, record);
+	graph_set_state(&restore->graph, kind, position,
+			error ? IOMMUSER_PRESERVED_STATE : IOMMUSER_RESTORED);
+	return error;
+}
+
+static bool usable(const struct iommuser_restore *restore)
+{
+	return restore->open && restore->valid;
+}
+
+/* A live record that nobody has claimed. */
+static int find_unclaimed(struct iommuser_restore *restore, u32 kind, u64 position,
+			  union iommuser_record *record)
+{
+	int error = iommuser_graph_read(&restore->graph, kind, position, record);
+
+	if (error)
+		return error;
+	if (record->common.flags & IOMMUSER_FLAG_DELETED)
+		return -IOMMUSER_ENOENT;
+	if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_PRESERVED_STATE)
+		return -IOMMUSER_EBUSY;
+	return 0;
+}
+
+int iommuser_restore_open(struct iommuser_restore *restore, const struct iommuser_env *env,
+			  const struct iommuser_restore_ops *ops,
+			  const struct iommuser_revision *revision, u64 root,
+			  struct iommuser_pageset *set, const struct iommuser_reporter *reporter)
+{
+	struct gate gate = { .reporter = reporter };
+	const struct iommuser_reporter watched = { .ctx = &gate, .report = gate_report };
+	int error;
+
+	memset(restore, 0, sizeof(*restore));
+	restore->env = env;
+	restore->ops = ops;
+	restore->set = set;
+	error = iommuser_root_open(env, revision, root, set, &watched, &restore->root);
+	if (!error)
+		error = iommuser_survey_root(env, &restore->root, set, &watched, &restore->survey);
+	if (!error && gate.closed)
+		error = -IOMMUSER_ECORRUPT;
+	restore->open = !error;
+	return error;
+}
+
+u64 iommuser_restore_size(const struct iommuser_restore *restore)
+{
+	return restore->open ? iommuser_graph_size(&restore->root, &restore->survey) : 0;
+}
+
+static OWN_FRAME int verify_to_level(struct iommuser_restore *restore,
+				     enum iommuser_restore_level level,
+				     const struct iommuser_reporter *reporter)
+{
+	struct iommuser_verify verify = {
+		.env = restore->env,
+		.root = &restore->root,
+		.survey = &restore->survey,
+		.graph = &restore->graph,
+		.set = restore->set,
+		.reporter = reporter,
+	};
+
+	if (level == IOMMUSER_LEVEL_RECORDS)
+		return iommuser_verify_records(&verify);
+	return iommuser_verify_all(&verify);
+}
+
+int iommuser_restore_validate(struct iommuser_restore *restore, enum iommuser_restore_level level,
+			      u64 seed, void *memory, u64 size,
+			      const struct iommuser_reporter *reporter)
+{
+	struct gate gate = { .reporter = reporter };
+	const struct iommuser_reporter watched = { .ctx = &gate, .report = gate_report };
+	int error;
+
+	if (!restore->open || restore->valid || (u32)level > IOMMUSER_LEVEL_CLOSURE)
+		return -IOMMUSER_EINVAL;
+	if (level == IOMMUSER_LEVEL_CLOSURE && !restore->set)
+		return -IOMMUSER_EINVAL;
+	error = iommuser_graph_build(&restore->graph, restore->env, &restore->root,
+				     &restore->survey, seed, memory, size);
+	if (!error)
+		error = verify_to_level(restore, level, &watched);
+	if (!error && gate.closed)
+		error = -IOMMUSER_ECORRUPT;
+	restore->valid = !error;
+	return error;
+}
+
+/* Units */
+
+/* Does the unit's record speak of this very unit? */
+static bool same_unit(const struct iommuser_restore *restore, const struct iommuser_iommu *iommu,
+		      const struct iommuser_unit *unit)
+{
+	if (!iommuser_revision_has(restore->root.revision, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_CAP))
+		return true;
+	return iommu->cap == unit->cap && iommu->ecap == unit->ecap &&
+	       iommu->host_address_width == unit->host_address_width;
+}
+
+/* Kind of the records that say which DID is used. */
+static u32 did_kind(const struct iommuser_restore *restore)
+{
+	return restore->root.revision->properties & IOMMUSER_REVISION_ATTACHMENTS ?
+		       IOMMUSER_KIND_ATTACHMENT :
+		       IOMMUSER_KIND_DEVICE;
+}
+
+/* The reference to the unit, and the DID, of record @position of did_kind(). */
+static OWN_FRAME bool did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
+{
+	union iommuser_record record;
+	u32 kind = did_kind(restore);
+	u64 device;
+
+	if (iommuser_graph_read(&restore->graph, kind, position, &record) ||
+	    (record.common.flags & IOMMUSER_FLAG_DELETED))
+		return false;
+	if (kind == IOMMUSER_KIND_ATTACHMENT) {
+		*did = record.attachment.did;
+		if (iommuser_graph_resolve(&restore->graph, record.attachment.device,
+					   IOMMUSER_KIND_DEVICE, &device) ||
+		    iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE, device, &record))
+			return false;
+	} else {
+		*did = record.device.did;
+		if (iommuser_graph_device_stale(&restore->graph, &record.device))
+			return false;
+	}
+	*iommu = record.device.iommu;
+	return true;
+}
+
+/* The first @limit records of did_kind() whose DIDs are the unit's to hold. */
+static OWN_FRAME int walk_dids(struct iommuser_restore *restore, const union iommuser_record *unit,
+			       u64 *limit, bool undo)
+{
+	const struct iommuser_restore_ops *ops = restore->ops;
+	u64 position, holder, iommu, did;
+
+	for (position = 0; position < *limit; position++) {
+		if (!did_use(restore, position, &iommu, &did) || iommu != unit->common.phys)
+			continue;
+		/* Several devices may share a domain: only the first one's record holds its DID. */
+		if (index_find(&restore->graph.did_holders, did_key(unit->common.index, did),
+			       &holder) ||
+		    holder != position)
+			continue;
+		if (undo) {
+			ops->release_did(ops->ctx, unit->iommu.token, (u32)did);
+		} else if (ops->reserve_did(ops->ctx, unit->iommu.token, (u32)did)) {
+			*limit = position;
+			return -IOMMUSER_EREFUSED;
+		}
+	}
+	return 0;
+}
+
+static int take_dids(struct iommuser_restore *restore, const union iommuser_record *unit)
+{
+	u64 limit = iommuser_graph_count(&restore->graph, did_kind(restore));
+	int error = walk_dids(restore, unit, &limit, false);
+
+	if (error)
+		walk_dids(restore, unit, &limit, true);
+	return error;
+}
+
+static void release_dids(struct iommuser_restore *restore, const union iommuser_record *unit)
+{
+	u64 limit = iommuser_graph_count(&restore->graph, did_kind(restore));
+
+	walk_dids(restore, unit, &limit, true);
+}
+
+int iommuser_restore_claim_iommu(struct iommuser_restore *restore, const struct iommuser_unit *unit,
+				 struct iommuser_iommu *iommu)
+{
+	union iommuser_record record;
+	u64 position;
+	int error;
+
+	if (!usable(restore))
+		return -IOMMUSER_EINVAL;
+	if (iommuser_graph_find_iommu(&restore->graph, unit->token, &position))
+		return -IOMMUSER_ENOENT;
+	error = find_unclaimed(restore, IOMMUSER_KIND_IOMMU, position, &record);
+	if (error)
+		return error;
+	if (record.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL ||
+	    !same_unit(restore, &record.iommu, unit))
+		return -IOMMUSER_EMISMATCH;
+	record.common.index = position;
+	error = take_dids(restore, &record);
+	if (error)
+		return error;
+	error = claim_pages(restore, IOMMUSER_KIND_IOMMU, position, &record);
+	if (error)
+		release_dids(restore, &record);
+	else
+		*iommu = record.iommu;
+	return error;
+}
+
+/* Domains */
+
+int iommuser_restore_claim_domain(struct iommuser_restore *restore, u64 reference,
+				  struct iommuser_domain *domain)
+{
+	union iommuser_record record;
+	u64 position;
+	int error;
+
+	if (!usable(restore))
+		return -IOMMUSER_EINVAL;
+	if (iommuser_graph_resolve(&restore->graph, reference, IOMMUSER_KIND_DOMAIN, &position))
+		return -IOMMUSER_ENOENT;
+	error = find_unclaimed(restore, IOMMUSER_KIND_DOMAIN, position, &record);
+	if (error)
+		return error;
+	record.domain.stage = restore->graph.domain_stages[position];
+	if (!record.domain.stage)
+		return -IOMMUSER_EMISMATCH;
+	error = claim_pages(restore, IOMMUSER_KIND_DOMAIN, position, &record);
+	if (!error)
+		*domain = record.domain;
+	return error;
+}
+
+/* Devices */
+
+static bool unit_claimed(const struct iommuser_restore *restore, u64 reference)
+{
+	u64 position;
+
+	return !iommuser_graph_resolve(&restore->graph, reference, IOMMUSER_KIND_IOMMU,
+				       &position) &&
+	       iommuser_graph_state(&restore->graph, IOMMUSER_KIND_IOMMU, position) ==
+		       IOMMUSER_RESTORED;
+}
+
+int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment, u64 bdf,
+				  struct iommuser_device *device)
+{
+	union iommuser_record record;
+	u64 position;
+	int error;
+
+	if (!usable(restore))
+		return -IOMMUSER_EINVAL;
+	if (segment > 0xffff || bdf > 0xffff ||
+	    iommuser_graph_find_device(&restore->graph, segment, bdf, &position))
+		return -IOMMUSER_ENOENT;
+	error = find_unclaimed(restore, IOMMUSER_KIND_DEVICE, position, &record);
+	if (error)
+		return error;
+	if (!unit_claimed(restore, record.device.iommu))
+		return -IOMMUSER_EBUSY;
+	error = iommuser_graph_device_domain(&restore->graph, position, &record.device,
+					     &record.device.domain, &record.device.did);
+	if (error)
+		return error;
+	error = claim_pages(restore, IOMMUSER_KIND_DEVICE, position, &record);
+	if (!error)
+		*device = record.device;
+	return error;
+}
+
+/* The end */
+
+static OWN_FRAME bool all_claimed(const struct iommuser_restore *restore, u32 kind)
+{
+	u64 count = iommuser_graph_count(&restore->graph, kind);
+	union iommuser_record record;
+	u64 position;
+
+	for (position = 0; position < count; position++) {
+		if (iommuser_graph_read(&restore->graph, kind, position, &record))
+			return false;
+		if ((record.common.flags & IOMMUSER_FLAG_DELETED) ||
+		    (kind == IOMMUSER_KIND_DEVICE &&
+		     iommuser_graph_device_stale(&restore->graph, &record.device)))
+			continue;
+		if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED)
+			return false;
+	}
+	return true;
+}
+
+static int drop_page(struct iommuser_restore *restore, u64 phys)
+{
+	const struct iommuser_restore_ops *ops = restore->ops;
+	u64 length = env_page_size(restore->env);
+
+	if (ops->restore_page(ops->ctx, phys, length))
+		return -IOMMUSER_EREFUSED;
+	ops->release_page(ops->ctx, phys, length);
+	return 0;
+}
+
+int iommuser_restore_finish(struct iommuser_restore *restore)
+{
+	const struct iommuser_graph *graph = &restore->graph;
+	u64 count, position;
+	u32 kind;
+	int error;
+
+	if (!usable(restore))
+		return -IOMMUSER_EINVAL;
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
+		if (!all_claimed(restore, kind))
+			return -IOMMUSER_EBUSY;
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++) {
+		count = iommuser_graph_count(graph, kind);
+		for (position = 0; position < count; position++)
+			graph_set_state(&restore->graph, kind, position, IOMMUSER_FINISHED);
+	}
+	restore->open = false;
+	restore->valid = false;
+	count = graph->first_page[IOMMUSER_NR_KINDS + 1];
+	for (position = 0; position < count; position++) {
+		error = drop_page(restore, graph->pages[position].phys);
+		if (error)
+			return error;
+	}
+	return drop_page(restore, restore->root.phys & ~(env_page_size(restore->env) - 1));
+}
+
+static OWN_FRAME void abort_kind(struct iommuser_restore *restore, u32 kind)
+{
+	u64 count = iommuser_graph_count(&restore->graph, kind);
+	union iommuser_record record;
+	u64 position;
+
+	for (position = 0; position < count; position++) {
+		if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED ||
+		    iommuser_graph_read(&restore->graph, kind, position, &record))
+			continue;
+		record.common.index = position;
+		if (kind == IOMMUSER_KIND_DOMAIN)
+			record.domain.stage = restore->graph.domain_stages[position];
+		if (kind == IOMMUSER_KIND_IOMMU)
+			release_dids(restore, &record);
+		give_back(restore, kind, &record, ~0ULL);
+		graph_set_state(&restore->graph, kind, position, IOMMUSER_PRESERVED_STATE);
+	}
+}
+
+void iommuser_restore_abort(struct iommuser_restore *restore)
+{
+	if (usable(restore)) {
+		abort_kind(restore, IOMMUSER_KIND_DEVICE);
+		abort_kind(restore, IOMMUSER_KIND_DOMAIN);
+		abort_kind(restore, IOMMUSER_KIND_IOMMU);
+	}
+	restore->open = false;
+	restore->valid = false;
+}

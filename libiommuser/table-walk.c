@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The pages of hardware tables that hang on a record, children first.
+ */
+#include "table-walk.h"
+
+#include <iommuser/vtd.h>
+
+#include "internal.h"
+
+static int walk_unit(struct table_walk *walk, const struct iommuser_iommu *iommu)
+{
+	const struct iommuser_vtd_tables tables = {
+		.env = walk->env,
+		.root_table = iommu->root_table,
+		.scalable = walk->scalable,
+	};
+	struct iommuser_vtd_root_entry entry;
+	u32 bus, half;
+	u64 table;
+	int error;
+
+	for (bus = 0; bus < IOMMUSER_VTD_NR_BUSES; bus++) {
+		error = iommuser_vtd_root_entry(&tables, bus, &entry);
+		if (error)
+			return error;
+		for (half = 0; half <= (walk->scalable ? 1U : 0U); half++) {
+			if (!iommuser_vtd_context_table(&tables, &entry, half * 128, &table))
+				continue;
+			error = walk->page(walk, table);
+			if (error)
+				return error;
+		}
+	}
+	return walk->page(walk, iommu->root_table);
+}
+
+/* Remembers a finding that makes the tables unusable. */
+static void note_finding(void *ctx, const struct iommuser_finding *finding)
+{
+	bool *unusable = ctx;
+
+	if (finding->severity >= IOMMUSER_INCOMPLETE)
+		*unusable = true;
+}
+
+static int leave_table(void *ctx, u64 phys, u32 level)
+{
+	struct table_walk *walk = ctx;
+
+	(void)level;
+	return walk->page(walk, phys);
+}
+
+static OWN_FRAME int walk_domain(struct table_walk *walk, const struct iommuser_domain *domain)
+{
+	bool unusable = false;
+	const struct iommuser_reporter reporter = { .ctx = &unusable, .report = note_finding };
+	const struct iommuser_pt_visitor visitor = { .ctx = walk, .leave = leave_table };
+	const struct iommuser_pt_table table = {
+		.env = walk->env,
+		.stage = (u32)domain->stage,
+		.top_table = domain->top_table,
+		.top_level = (u32)domain->top_level,
+		.output_width = domain->output_width ? (u32)domain->output_width :
+						       IOMMUSER_PHYS_BITS,
+	};
+	u64 most = walk->max_tables;
+	int error;
+
+	if (domain->nr_table_pages && domain->nr_table_pages < most)
+		most = domain->nr_table_pages;
+	error = iommuser_pt_walk(&table, NULL, most, &visitor, &reporter, &walk->counts);
+	return !error && unusable ? -IOMMUSER_ECORRUPT : error;
+}
+
+static int walk_device(struct table_walk *walk, const struct iommuser_device *device)
+{
+	const struct iommuser_vtd_directory directory = {
+		.env = walk->env,
+		.phys = device->pasid_directory,
+		.nr_pasids = (u32)device->pasid_entries,
+	};
+	u64 bytes = directory.nr_pasids / IOMMUSER_VTD_PASIDS_PER_TABLE * 8;
+	u64 table, at;
+	u32 pasid;
+	int error;
+
+	if (!directory.phys)
+		return 0;
+	for (pasid = 0; pasid < directory.nr_pasids; pasid += IOMMUSER_VTD_PASIDS_PER_TABLE) {
+		error = iommuser_vtd_pasid_table(&directory, pasid, &table);
+		if (error)
+			return error;
+		if (!table)
+			continue;
+		error = walk->page(walk, table);
+		if (error)
+			return error;
+	}
+	for (at = 0; at < bytes; at += IOMMUSER_TABLE_SIZE) {
+		error = walk->page(walk, directory.phys + at);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int walk_tables(struct table_walk *walk, u32 kind, const union iommuser_record *record)
+{
+	switch (kind) {
+	case IOMMUSER_KIND_IOMMU:
+		return walk_unit(walk, &record->iommu);
+	case IOMMUSER_KIND_DOMAIN:
+		return walk_domain(walk, &record->domain);
+	case IOMMUSER_KIND_DEVICE:
+		return walk_device(walk, &record->device);
+	default:
+		return -IOMMUSER_EINTERNAL;
+	}
+}

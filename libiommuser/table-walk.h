@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The pages of hardware tables that hang on a record, in one fixed order, for
+ * the machines that preserve and restore them.
+ */
+#ifndef IOMMUSER_TABLE_WALK_H
+#define IOMMUSER_TABLE_WALK_H
+
+#include <iommuser/env.h>
+#include <iommuser/pagetable.h>
+#include <iommuser/records.h>
+
+/**
+ * struct table_walk - what to do with each page
+ * @env: how tables are read
+ * @page: called for each page, after all pages that are found through it, so
+ *	that it may be freed. A non-zero result ends the walk
+ * @ctx: for @page
+ * @max_tables: bound for the page tables of a domain
+ * @scalable: a unit's mode
+ * @counts: of a domain's page tables
+ */
+struct table_walk {
+	const struct iommuser_env *env;
+	int (*page)(struct table_walk *walk, u64 phys);
+	void *ctx;
+	u64 max_tables;
+	bool scalable;
+	struct iommuser_pt_counts counts;
+};
+
+/*
+ * Walk what hangs on a record of @kind. A unit: context tables, then the root
+ * table. A domain, whose record must say its stage: all page tables. A device:
+ * PASID tables, then the PASID directory; nothing in legacy mode.
+ */
+int walk_tables(struct table_walk *walk, u32 kind, const union iommuser_record *record);
+
+#endif /* IOMMUSER_TABLE_WALK_H */
