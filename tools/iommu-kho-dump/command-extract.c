@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * iommu-kho-dump extract: the pages of metadata, and nothing else, into a
+ * portable image. Which pages these are is what reading and verifying the
+ * handover touches: memfd contents and guest memory are never among them.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <iommuser/vtd.h>
+
+#include "commands.h"
+#include "ikho-write.h"
+#include "model.h"
+#include "text.h"
+
+/* The pages that were touched. */
+struct page_list {
+	u64 *pages;
+	size_t nr;
+	size_t room;
+	u64 last;
+	bool failed;
+};
+
+static void record_page(void *ctx, u64 page)
+{
+	struct page_list *list = ctx;
+	u64 *more;
+
+	if (list->failed || (list->nr && page == list->last))
+		return;
+	if (list->nr == list->room) {
+		list->room = list->room ? list->room * 2 : 1024;
+		more = reallocarray(list->pages, list->room, sizeof(*more));
+		if (!more) {
+			list->failed = true;
+			return;
+		}
+		list->pages = more;
+	}
+	list->pages[list->nr++] = page;
+	list->last = page;
+}
+
+static int compare_pages(const void *a, const void *b)
+{
+	const u64 *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+static void sort_pages(struct page_list *list)
+{
+	size_t from, to = 0;
+
+	qsort(list->pages, list->nr, sizeof(*list->pages), compare_pages);
+	for (from = 0; from < list->nr; from++)
+		if (!to || list->pages[to - 1] != list->pages[from])
+			list->pages[to++] = list->pages[from];
+	list->nr = to;
+}
+
+static void ignore_finding(void *ctx, const struct iommuser_finding *finding)
+{
+	(void)ctx;
+	(void)finding;
+}
+
+/* Walk a page table only to touch its pages. */
+static void touch_tables(struct handover *handover, u32 stage, u64 top_table, u32 levels)
+{
+	const struct iommuser_reporter reporter = { NULL, ignore_finding };
+	const struct iommuser_pt_table table = {
+		.env = &handover->env,
+		.stage = stage,
+		.top_table = top_table,
+		.top_level = levels - 1,
+		.output_width = IOMMUSER_PHYS_BITS,
+	};
+	struct iommuser_pt_counts counts;
+
+	/* A bound for tables that nobody vouches for: 4 GiB of them. */
+	iommuser_pt_walk(&table, NULL, 1U << 20, NULL, &reporter, &counts);
+}
+
+static void touch_pasids(struct handover *handover, const struct iommuser_vtd_context *context)
+{
+	struct iommuser_vtd_directory directory;
+	struct iommuser_vtd_pasid entry;
+	u32 cursor = 0, pasid;
+	int more;
+
+	iommuser_vtd_directory_of(&handover->env, context, &directory);
+	while ((more = iommuser_vtd_next_pasid(&directory, &cursor, &pasid, &entry))) {
+		if (more == 1 && entry.type == IOMMUSER_VTD_PGTT_FIRST)
+			touch_tables(handover, IOMMUSER_STAGE_FIRST, entry.first_stage,
+				     entry.first_stage_mode + 4);
+		else if (more == 1 && entry.type == IOMMUSER_VTD_PGTT_SECOND)
+			touch_tables(handover, IOMMUSER_STAGE_SECOND, entry.second_stage,
+				     entry.address_width + 2);
+	}
+}
+
+/* VT-d tables that are wanted without records: everything below the root. */
+static void touch_vtd(struct handover *handover, const struct handover_vtd *vtd)
+{
+	const struct iommuser_vtd_tables tables = { &handover->env, vtd->phys, vtd->scalable };
+	struct iommuser_vtd_context context;
+	u32 cursor = 0, bdf;
+	int more;
+
+	while ((more = iommuser_vtd_next_context(&tables, &cursor, &bdf, &context))) {
+		if (more < 0)
+			continue;
+		if (vtd->scalable)
+			touch_pasids(handover, &context);
+		else if (context.translation_type <= IOMMUSER_VTD_TT_TABLE_DEVICE_TLB)
+			touch_tables(handover, IOMMUSER_STAGE_SECOND, context.table,
+				     context.address_width + 2);
+	}
+}
+
+static struct source_hints make_hints(const struct handover *handover)
+{
+	struct source_hints hints = { 0 };
+	u32 i;
+
+	snprintf(hints.origin, sizeof(hints.origin), "%s", handover->origin);
+	snprintf(hints.writer, sizeof(hints.writer), "iommu-kho-dump extract");
+	hints.has_kho = handover->has_kho;
+	hints.kho = handover->kho.fdt_phys;
+	hints.has_luo = handover->has_luo;
+	hints.luo = handover->luo.phys;
+	hints.has_flb = handover->has_flb;
+	hints.flb = handover->flb;
+	if (handover->root.revision)
+		snprintf(hints.abi, sizeof(hints.abi), "%s", handover->root.revision->name);
+	for (i = 0; i < handover->nr_vtd; i++) {
+		hints.vtd_roots[i].phys = handover->vtd[i].phys;
+		hints.vtd_roots[i].scalable = handover->vtd[i].scalable;
+	}
+	hints.nr_vtd_roots = handover->nr_vtd;
+	return hints;
+}
+
+static int write_preserved(struct handover *handover, struct ikho_writer *writer)
+{
+	struct iommuser_pageset *set = handover_set(handover);
+	u64 cursor = 0, phys, length;
+
+	if (!set)
+		return 0;
+	ikho_begin_preserved(writer);
+	while (iommuser_pageset_next(set, IOMMUSER_PRESERVED, &cursor, 0, &phys, &length))
+		if (ikho_add_preserved(writer, phys, length))
+			return -1;
+	return 0;
+}
+
+/* Payload is never written, even where something made the tool read it. */
+static bool is_payload(struct handover *handover, u64 at)
+{
+	struct iommuser_pageset *set = handover_set(handover);
+
+	return set && iommuser_pageset_contains(set, IOMMUSER_MAPPED, at, 1, NULL) &&
+	       !iommuser_pageset_contains(set, IOMMUSER_VISITED, at, 1, NULL);
+}
+
+/* The part of a page that the image holds: 4 KiB at a time. */
+static int write_page(struct handover *handover, struct ikho_writer *writer, u64 page, u64 *written)
+{
+	u64 size = 1ULL << source_page_shift(handover->source);
+	u8 bytes[4096];
+	u64 at;
+
+	for (at = page; at < page + size; at += sizeof(bytes)) {
+		if (is_payload(handover, at) ||
+		    source_read(handover->source, at, bytes, sizeof(bytes)) != SOURCE_OK)
+			continue;
+		if (ikho_add_pages(writer, at, bytes, sizeof(bytes)))
+			return -1;
+		*written += sizeof(bytes);
+	}
+	return 0;
+}
+
+static int write_image(struct handover *handover, const struct options *options,
+		       const struct page_list *list, u64 *written)
+{
+	const struct source_hints hints = make_hints(handover);
+	struct ikho_writer *writer;
+	char message[256];
+	int failed;
+	size_t i;
+
+	writer = ikho_create(options->output, source_page_shift(handover->source), &hints, message,
+			     sizeof(message));
+	if (!writer) {
+		fprintf(stderr, "iommu-kho-dump: %s\n", message);
+		return EXIT_NO_IMAGE;
+	}
+	failed = write_preserved(handover, writer);
+	for (i = 0; i < list->nr && !failed; i++)
+		failed = write_page(handover, writer, list->pages[i], written);
+	if (ikho_finish(writer, message, sizeof(message))) {
+		fprintf(stderr, "iommu-kho-dump: %s\n", message);
+		return EXIT_NO_IMAGE;
+	}
+	return EXIT_OK;
+}
+
+static int print_result(const struct options *options, const struct handover *handover, u64 written,
+			const struct report *report)
+{
+	u64 gaps = report_count(report, IOMMUSER_INCOMPLETE);
+	struct json_object *object;
+	char size[32];
+	u32 i;
+
+	if (options->json) {
+		object = json_object_new_object();
+		put_text(object, "output", options->output);
+		put_number(object, "bytes_of_memory", written);
+		put_text(object, "origin", handover->origin);
+		put_number(object, "gaps", gaps);
+		return print_json(object);
+	}
+	printf("%s: %s of metadata\n", options->output, text_size(written, size, sizeof(size)));
+	for (i = 0; i < handover->nr_notes; i++)
+		text_wrap(handover->notes[i], 2);
+	if (gaps)
+		printf("  the image lacks metadata in %llu places: see verify\n",
+		       (unsigned long long)gaps);
+	return EXIT_OK;
+}
+
+int command_extract(const struct options *options, struct source *source)
+{
+	struct iommuser_verify_counts counts = { 0 };
+	struct page_list list = { 0 };
+	struct handover handover;
+	u64 written = 0;
+	int status;
+	u32 i;
+
+	source_set_recorder(source, record_page, &list);
+	status = open_handover(&handover, options, source);
+	if (status == EXIT_OK && handover_verify(&handover, &counts))
+		status = EXIT_INTERNAL;
+	for (i = 0; status == EXIT_OK && i < handover.nr_vtd; i++)
+		touch_vtd(&handover, &handover.vtd[i]);
+	source_set_recorder(source, NULL, NULL);
+	sort_pages(&list);
+	if (list.failed) {
+		fputs("iommu-kho-dump: out of memory\n", stderr);
+		status = EXIT_INTERNAL;
+	}
+	if (status == EXIT_OK)
+		status = write_image(&handover, options, &list, &written);
+	if (status == EXIT_OK)
+		status = print_result(options, &handover, written, handover.report);
+	free(list.pages);
+	handover_close(&handover);
+	return status;
+}

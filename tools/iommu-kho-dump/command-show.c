@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * iommu-kho-dump show: a summary, then the records.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "model.h"
+#include "text.h"
+
+#define DEFAULT_LIMIT 1000
+
+static const struct text_column iommu_columns[] = {
+	{ "index", "#" },	   { "type", "type" }, { "token", "token" },
+	{ "root_table", "root table" }, { "mode", "mode" }, { "ref_count", "devices" },
+	{ "deleted", "deleted" },  { NULL, NULL },
+};
+
+static const struct text_column domain_columns[] = {
+	{ "index", "#" },
+	{ "format", "format" },
+	{ "top_table", "top table" },
+	{ "top_level", "top level" },
+	{ "deleted", "deleted" },
+	{ NULL, NULL },
+};
+
+static const struct text_column device_columns[] = {
+	{ "index", "#" },	{ "bdf", "device" },
+	{ "iommu", "iommu" },	{ "domain", "domain" },
+	{ "did", "DID" },	{ "owner_token", "owner" },
+	{ "pasid_table", "PASID table" }, { "deleted", "deleted" },
+	{ NULL, NULL },
+};
+
+static const struct text_column alias_columns[] = {
+	{ "index", "#" },   { "bdf", "requester" }, { "device", "of device" },
+	{ "type", "type" }, { "deleted", "deleted" }, { NULL, NULL },
+};
+
+static const struct text_column attachment_columns[] = {
+	{ "index", "#" }, { "device", "device" },   { "pasid", "PASID" }, { "domain", "domain" },
+	{ "did", "DID" }, { "deleted", "deleted" }, { NULL, NULL },
+};
+
+static const struct text_column hwpt_columns[] = {
+	{ "index", "#" },	{ "iommufd_token", "iommufd" }, { "hwpt_token", "HWPT token" },
+	{ "domain", "domain" }, { "deleted", "deleted" },	{ NULL, NULL },
+};
+
+static const struct text_column flb_columns[] = {
+	{ "name", "name" },
+	{ "data", "data" },
+	{ "files", "files" },
+	{ NULL, NULL },
+};
+
+static struct json_object *member(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(object, key, &value);
+	return value;
+}
+
+static u64 number(struct json_object *object, const char *key)
+{
+	return json_object_get_uint64(member(object, key));
+}
+
+static size_t length(struct json_object *object, const char *key)
+{
+	struct json_object *array = member(object, key);
+
+	return array ? json_object_array_length(array) : 0;
+}
+
+static void print_kho(struct json_object *kho)
+{
+	char buffer[32], size[32], blocks[32];
+
+	if (!kho) {
+		puts("KHO      not read");
+		return;
+	}
+	printf("KHO      %s, FDT at %s", text_member(kho, "compatible", buffer, sizeof(buffer)),
+	       text_member(kho, "fdt", buffer, sizeof(buffer)));
+	if (member(kho, "kexec_count"))
+		printf(", kexec no. %s", text_member(kho, "kexec_count", buffer, sizeof(buffer)));
+	putchar('\n');
+	if (member(kho, "previous_release"))
+		printf("         handed over by Linux %s\n",
+		       text_member(kho, "previous_release", buffer, sizeof(buffer)));
+	if (!json_object_get_boolean(member(kho, "preserved_known")))
+		puts("         what is preserved is not known");
+	else
+		printf("         preserves %s in %s\n",
+		       text_size(number(kho, "preserved_bytes"), size, sizeof(size)),
+		       text_plural(number(kho, "preserved_blocks"), "block", blocks,
+				   sizeof(blocks)));
+}
+
+static void print_luo(struct json_object *root)
+{
+	struct json_object *luo = member(root, "luo");
+	char buffer[32], sessions[32], flbs[32];
+
+	if (!luo) {
+		puts("LUO      none read");
+		return;
+	}
+	printf("LUO      %s, live update no. %llu, ",
+	       text_member(luo, "compatible", buffer, sizeof(buffer)),
+	       (unsigned long long)number(luo, "liveupdate_number"));
+	if (!length(root, "sessions"))
+		printf("no sessions: an empty handover");
+	else
+		printf("%s", text_plural(length(root, "sessions"), "session", sessions,
+					 sizeof(sessions)));
+	printf(", %s\n", text_plural(length(root, "flbs"), "FLB", flbs, sizeof(flbs)));
+}
+
+static void print_iommu(struct json_object *root)
+{
+	char buffer[32], units[32], domains[32], devices[32];
+
+	if (!member(root, "abi")) {
+		puts("IOMMU    no state handed over");
+		return;
+	}
+	printf("IOMMU    %s, root at %s: %s, %s, %s\n",
+	       text_member(root, "abi", buffer, sizeof(buffer)),
+	       text_member(root, "root", buffer, sizeof(buffer)),
+	       text_plural(length(root, "iommus"), "unit", units, sizeof(units)),
+	       text_plural(length(root, "domains"), "domain", domains, sizeof(domains)),
+	       text_plural(length(root, "devices"), "device", devices, sizeof(devices)));
+	if (member(root, "kernel_release"))
+		printf("         written by Linux %s\n",
+		       text_member(root, "kernel_release", buffer, sizeof(buffer)));
+	printf("         layout chosen by: %s\n",
+	       text_member(root, "abi_chosen_by", buffer, sizeof(buffer)));
+}
+
+static void print_memfd(struct json_object *memfd)
+{
+	char size[32], folios[32];
+
+	printf("    %s in %s", text_size(number(memfd, "size"), size, sizeof(size)),
+	       text_plural(number(memfd, "folios"), "folio", folios, sizeof(folios)));
+	if (!json_object_get_boolean(member(memfd, "complete")))
+		printf(" (incomplete)");
+}
+
+static void print_sessions(struct json_object *root, u64 limit)
+{
+	struct json_object *sessions = member(root, "sessions");
+	char name[32], data[32], token[32];
+	size_t i, j;
+
+	if (length(root, "sessions"))
+		puts("\nSessions");
+	for (i = 0; i < length(root, "sessions") && i < limit; i++) {
+		struct json_object *session = json_object_array_get_idx(sessions, i);
+		struct json_object *files = member(session, "files");
+
+		printf("  %s%s\n", text_member(session, "name", name, sizeof(name)),
+		       length(session, "files") ? "" : "  (no files)");
+		for (j = 0; j < json_object_array_length(files) && j < limit; j++) {
+			struct json_object *file = json_object_array_get_idx(files, j);
+
+			printf("    token %s  %s  data %s",
+			       text_member(file, "token", token, sizeof(token)),
+			       text_member(file, "compatible", name, sizeof(name)),
+			       text_member(file, "data", data, sizeof(data)));
+			if (member(file, "memfd"))
+				print_memfd(member(file, "memfd"));
+			putchar('\n');
+		}
+	}
+	if (i < length(root, "sessions"))
+		printf("  ... and %zu more (--limit)\n", length(root, "sessions") - i);
+}
+
+static void print_pasids(struct json_object *context, u64 limit)
+{
+	struct json_object *pasids = member(context, "pasids");
+	char table[32], type[32];
+	size_t i, j;
+
+	for (i = 0; i < json_object_array_length(pasids) && i < limit; i++) {
+		struct json_object *pasid = json_object_array_get_idx(pasids, i);
+		struct json_object *words = member(pasid, "entry");
+
+		printf("           PASID %llu  DID %llu  %s", (unsigned long long)number(pasid, "pasid"),
+		       (unsigned long long)number(pasid, "did"),
+		       text_member(pasid, "type", type, sizeof(type)));
+		if (member(pasid, "levels"))
+			printf(", %llu levels at %s", (unsigned long long)number(pasid, "levels"),
+			       text_member(pasid, "top_table", table, sizeof(table)));
+		printf("\n             entry   ");
+		for (j = json_object_array_length(words); j-- > 0;)
+			printf("%s%s", json_object_get_string(json_object_array_get_idx(words, j)),
+			       j ? ":" : "\n");
+	}
+}
+
+static void print_context(struct json_object *context, u64 limit)
+{
+	char bdf[32], table[32], entry[32];
+
+	printf("  %s", text_member(context, "bdf", bdf, sizeof(bdf)));
+	if (member(context, "pasids"))
+		printf("  PASID directory %s, %llu PASIDs\n",
+		       text_member(context, "pasid_directory", table, sizeof(table)),
+		       (unsigned long long)number(context, "pasid_entries"));
+	else if (member(context, "levels"))
+		printf("  DID %llu  %s, %llu levels at %s\n",
+		       (unsigned long long)number(context, "did"),
+		       text_member(context, "stage", table, sizeof(table)),
+		       (unsigned long long)number(context, "levels"),
+		       text_member(context, "top_table", bdf, sizeof(bdf)));
+	else
+		printf("  DID %llu  %s\n", (unsigned long long)number(context, "did"),
+		       text_member(context, "type", table, sizeof(table)));
+	printf("           root    %s\n", text_member(context, "root_entry", entry, sizeof(entry)));
+	printf("           context %s\n",
+	       text_member(context, "context_entry", entry, sizeof(entry)));
+	if (member(context, "pasids"))
+		print_pasids(context, limit);
+}
+
+static void print_vtd(struct json_object *root, u64 limit)
+{
+	struct json_object *vtd_roots = member(root, "vtd_roots");
+	char table[32], mode[32], how[32];
+	size_t i, j;
+
+	for (i = 0; i < json_object_array_length(vtd_roots); i++) {
+		struct json_object *vtd = json_object_array_get_idx(vtd_roots, i);
+		struct json_object *contexts = member(vtd, "contexts");
+
+		printf("\nVT-d root table at %s, %s mode (%s)\n",
+		       text_member(vtd, "root_table", table, sizeof(table)),
+		       text_member(vtd, "mode", mode, sizeof(mode)),
+		       text_member(vtd, "mode_chosen_by", how, sizeof(how)));
+		for (j = 0; j < json_object_array_length(contexts) && j < limit; j++)
+			print_context(json_object_array_get_idx(contexts, j), limit);
+		if (j < json_object_array_length(contexts))
+			printf("  ... and %zu more (--limit)\n",
+			       json_object_array_length(contexts) - j);
+		if (!json_object_array_length(contexts))
+			puts("  no present context entry");
+		if (number(vtd, "unreadable_tables"))
+			printf("  %llu tables are not in the image\n",
+			       (unsigned long long)number(vtd, "unreadable_tables"));
+	}
+}
+
+static void print_show(struct handover *handover, struct json_object *root, u64 limit)
+{
+	struct json_object *source = member(root, "source");
+	char buffer[32], size[32];
+	u32 i;
+
+	printf("Image    %s, %s pages, taken: %s\n",
+	       text_member(source, "format", buffer, sizeof(buffer)),
+	       text_size(number(source, "page_size"), size, sizeof(size)),
+	       text_member(source, "origin", buffer, sizeof(buffer)));
+	if (handover->has_kho || handover->has_luo || handover->has_flb) {
+		print_kho(member(root, "kho"));
+		print_luo(root);
+		print_iommu(root);
+	}
+	for (i = 0; i < handover->nr_notes; i++) {
+		puts("Note");
+		text_wrap(handover->notes[i], 9);
+	}
+	print_sessions(root, limit);
+	text_table("FLBs", member(root, "flbs"), flb_columns, limit);
+	text_table("IOMMUs", member(root, "iommus"), iommu_columns, limit);
+	text_table("Domains", member(root, "domains"), domain_columns, limit);
+	text_table("Devices", member(root, "devices"), device_columns, limit);
+	if (member(root, "hwpts")) {
+		text_table("Aliases", member(root, "aliases"), alias_columns, limit);
+		text_table("Attachments", member(root, "attachments"), attachment_columns, limit);
+		text_table("HWPTs", member(root, "hwpts"), hwpt_columns, limit);
+	}
+	print_vtd(root, limit);
+}
+
+/* Findings on the way are verify's to tell; show says that there are some. */
+static void hint_at_findings(const struct report *report)
+{
+	u64 errors = report_count(report, IOMMUSER_ERROR);
+	u64 incomplete = report_count(report, IOMMUSER_INCOMPLETE);
+
+	if (errors || incomplete)
+		fprintf(stderr,
+			"iommu-kho-dump: reading it brought up %llu errors and %llu gaps: see verify\n",
+			(unsigned long long)errors, (unsigned long long)incomplete);
+}
+
+int command_show(const struct options *options, struct source *source)
+{
+	struct handover handover;
+	struct json_object *object;
+	int status = open_handover(&handover, options, source);
+
+	if (status == EXIT_OK) {
+		object = model_show(&handover);
+		hint_at_findings(handover.report);
+		if (!object) {
+			fputs("iommu-kho-dump: out of memory\n", stderr);
+			status = EXIT_INTERNAL;
+		} else if (options->json) {
+			status = print_json(object);
+		} else {
+			print_show(&handover, object,
+				   options->has_limit ? options->limit : DEFAULT_LIMIT);
+			json_object_put(object);
+		}
+	}
+	if (status == EXIT_OK && handover.has_flb && !handover.has_iommu)
+		status = EXIT_FOUND;
+	handover_close(&handover);
+	return status;
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * iommu-kho-dump verify: every check, and the verdict first.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "fields.h"
+#include "model.h"
+#include "text.h"
+
+#define DEFAULT_LIMIT 100
+
+static void print_verdict(const struct report *report)
+{
+	const char *status = report_status(report);
+	char errors[32], warnings[32];
+
+	text_plural(report_count(report, IOMMUSER_ERROR), "error", errors, sizeof(errors));
+	text_plural(report_count(report, IOMMUSER_WARNING) +
+			    report_count(report, IOMMUSER_INCOMPLETE),
+		    "warning", warnings, sizeof(warnings));
+	if (!strcmp(status, "ok"))
+		puts("OK: nothing wrong found");
+	else if (!strcmp(status, "incomplete"))
+		printf("INCOMPLETE: the image lacks metadata that is needed (%s)\n", warnings);
+	else if (!strcmp(status, "warnings"))
+		printf("WARNINGS: %s, no error\n", warnings);
+	else
+		printf("ERRORS: %s, %s\n", errors, warnings);
+}
+
+static void print_finding(const struct report_entry *entry)
+{
+	char text[512], record[64];
+
+	report_record_name(&entry->finding, record, sizeof(record));
+	printf("\n%s %s at 0x%llx", iommuser_finding_code(entry->finding.id),
+	       severity_name(entry->finding.severity), (unsigned long long)entry->finding.phys);
+	if (record[0])
+		printf(", %s", record);
+	if (entry->finding.field)
+		printf(".%s", iommuser_field_name(entry->finding.field));
+	putchar('\n');
+	text_wrap(report_message(entry, text, sizeof(text)), 2);
+}
+
+static void print_members(const char *heading, struct json_object *object)
+{
+	char line[600] = "";
+	size_t used = 0;
+
+	json_object_object_foreach(object, key, value) {
+		char name[48];
+		size_t i;
+
+		snprintf(name, sizeof(name), "%s", key);
+		for (i = 0; name[i]; i++)
+			if (name[i] == '_')
+				name[i] = ' ';
+		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s",
+					 used ? ", " : "",
+					 (unsigned long long)json_object_get_uint64(value), name);
+		if (used >= sizeof(line))
+			break;
+	}
+	printf("\n%s\n", heading);
+	text_wrap(line, 2);
+}
+
+static void print_verify(const struct report *report, struct json_object *object, u64 limit)
+{
+	struct json_object *not_checked = NULL, *checked = NULL;
+	size_t i, kept = report_nr_kept(report);
+
+	print_verdict(report);
+	for (i = 0; i < kept && i < limit; i++)
+		print_finding(report_get(report, i));
+	if (i < kept)
+		printf("\n... and %zu more (--limit)\n", kept - i);
+	json_object_object_get_ex(object, "checked", &checked);
+	json_object_object_get_ex(object, "not_checked", &not_checked);
+	print_members("Checked", checked);
+	if (json_object_array_length(not_checked))
+		puts("\nNot checked");
+	for (i = 0; i < json_object_array_length(not_checked); i++)
+		text_wrap(json_object_get_string(json_object_array_get_idx(not_checked, i)), 2);
+	if (kept)
+		puts("\niommu-kho-dump --explain CODE tells what a finding means and what to do.");
+}
+
+static int verdict_status(const struct report *report)
+{
+	return report_count(report, IOMMUSER_ERROR) || report_count(report, IOMMUSER_INCOMPLETE) ?
+		       EXIT_FOUND :
+		       EXIT_OK;
+}
+
+int command_verify(const struct options *options, struct source *source)
+{
+	struct iommuser_verify_counts counts = { 0 };
+	struct handover handover;
+	struct json_object *object;
+	u64 limit = options->has_limit ? options->limit : DEFAULT_LIMIT;
+	int status = open_handover(&handover, options, source);
+
+	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
+		fputs("iommu-kho-dump: the image changed while it was read\n", stderr);
+		status = EXIT_INTERNAL;
+	}
+	if (status == EXIT_OK) {
+		object = model_verify(&handover, &counts, limit);
+		status = verdict_status(handover.report);
+		if (options->json) {
+			if (print_json(object) != EXIT_OK)
+				status = EXIT_INTERNAL;
+		} else {
+			print_verify(handover.report, object, limit);
+			json_object_put(object);
+		}
+	}
+	handover_close(&handover);
+	return status;
+}

@@ -1,0 +1,550 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * One handover: where it starts, what it holds, how each layer was found.
+ */
+#include "handover.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sys/random.h>
+
+#include <iommuser/error.h>
+#include <iommuser/vtd.h>
+
+#include "progress.h"
+
+void handover_note(struct handover *handover, const char *format, ...)
+{
+	va_list arguments;
+
+	if (handover->nr_notes == HANDOVER_MAX_NOTES)
+		return;
+	va_start(arguments, format);
+	vsnprintf(handover->notes[handover->nr_notes++], sizeof(handover->notes[0]), format,
+		  arguments);
+	va_end(arguments);
+}
+
+struct iommuser_pageset *handover_set(struct handover *handover)
+{
+	return handover->has_pages && handover->pages.complete ? &handover->pages.set : NULL;
+}
+
+bool handover_after_jump(const struct handover *handover)
+{
+	return !strcmp(handover->origin, "post-boot") || !strcmp(handover->origin, "incoming");
+}
+
+static const struct source_hints *hints_of(const struct handover *handover)
+{
+	static const struct source_hints none;
+	const struct source_hints *hints = source_hints(handover->source);
+
+	return hints ? hints : &none;
+}
+
+/* Is only a part of the handover wanted, so that KHO is not to be searched for? */
+static bool wants_kho(const struct options *options)
+{
+	if (options->has_kho || options->list_roots || !strcmp(options->command, "extract"))
+		return true;
+	return !options->has_luo && !options->has_flb && !options->has_vtd_root;
+}
+
+/* Search for KHO FDTs. What a search reads is no part of the handover: it is not recorded. */
+static int search(const struct handover *handover, struct kho_candidates *candidates)
+{
+	int error;
+
+	source_pause_recorder(handover->source, true);
+	error = kho_find(candidates, handover->source, progress_scan, NULL);
+	source_pause_recorder(handover->source, false);
+	progress_done();
+	return error;
+}
+
+static bool newer_candidate(const struct kho_candidates *candidates, const struct handover *handover)
+{
+	size_t i;
+
+	for (i = 0; i < candidates->nr; i++)
+		if (candidates->items[i].self_reference == KHO_YES &&
+		    candidates->items[i].phys != handover->kho.fdt_phys &&
+		    candidates->items[i].kexec_count > handover->kho.metadata.kexec_count)
+			return true;
+	return false;
+}
+
+/*
+ * Has the kernel that owns the image reused what this FDT's map was made of?
+ * Then the FDT does not refer to itself any more, and there is a newer one.
+ */
+static bool map_is_gone(const struct handover *handover)
+{
+	struct kho_candidates candidates;
+	bool newer;
+
+	if (!strcmp(handover->origin, "post-boot"))
+		return true;
+	if (kho_preserves_page(&handover->kho, handover->source, handover->kho.fdt_phys) == KHO_YES)
+		return false;
+	if (search(handover, &candidates))
+		return false;
+	newer = newer_candidate(&candidates, handover);
+	kho_free_candidates(&candidates);
+	return newer;
+}
+
+static enum handover_result find_fdt(struct handover *handover, const struct options *options,
+				     u64 *phys, char *message, size_t message_size)
+{
+	const struct source_hints *hints = hints_of(handover);
+	struct kho_candidates candidates;
+	enum handover_result result = HANDOVER_NONE;
+
+	if (options->has_kho || hints->has_kho) {
+		*phys = options->has_kho ? options->kho : hints->kho;
+		return HANDOVER_OK;
+	}
+	if (search(handover, &candidates))
+		return HANDOVER_NO_MEMORY;
+	if (!candidates.nr) {
+		snprintf(message, message_size, "no KHO FDT in it: no handover");
+	} else if (candidates.items[0].soundness == KHO_FDT_DAMAGED) {
+		snprintf(message, message_size,
+			 "the only KHO FDTs in it are damaged (see --list-roots)");
+	} else {
+		*phys = candidates.items[0].phys;
+		result = HANDOVER_OK;
+		if (candidates.nr_found > 1)
+			handover_note(handover,
+				      "%llu KHO FDTs found; this is the best one (see --list-roots)",
+				      (unsigned long long)candidates.nr_found);
+	}
+	kho_free_candidates(&candidates);
+	return result;
+}
+
+static enum handover_result open_kho(struct handover *handover, const struct options *options,
+				     char *message, size_t message_size)
+{
+	enum handover_result result;
+	u64 phys = 0;
+	int error;
+
+	result = find_fdt(handover, options, &phys, message, message_size);
+	if (result != HANDOVER_OK)
+		return result;
+	error = kho_open(&handover->kho, handover->source, phys, handover->report);
+	if (error == -IOMMUSER_ENOMEM)
+		return HANDOVER_NO_MEMORY;
+	if (error) {
+		snprintf(message, message_size, "no KHO FDT at 0x%llx%s", (unsigned long long)phys,
+			 error == -IOMMUSER_EUNMAPPED ? ": the image lacks that page" : "");
+		return HANDOVER_NONE;
+	}
+	handover->has_kho = true;
+	return HANDOVER_OK;
+}
+
+static enum handover_result open_pages(struct handover *handover)
+{
+	int error;
+
+	if (!source_has_preserved(handover->source) && map_is_gone(handover)) {
+		handover->origin = "post-boot";
+		handover_note(handover, "the next kernel has booted: this handover's memory map and "
+					"LUO state are gone");
+		return HANDOVER_OK;
+	}
+	error = kho_build_pageset(&handover->pages, &handover->kho, handover->source,
+				  handover->report);
+	if (error == -IOMMUSER_ENOMEM)
+		return HANDOVER_NO_MEMORY;
+	if (error == -IOMMUSER_ENOENT)
+		handover_note(handover, "no memory map: what is preserved is not known");
+	handover->has_pages = !error;
+	if (!error && !handover->pages.complete)
+		handover_note(handover, "the memory map is incomplete: a page outside it may be "
+					"preserved");
+	return HANDOVER_OK;
+}
+
+static enum handover_result open_luo(struct handover *handover, u64 phys, u64 size)
+{
+	struct kho_pages *pages = handover->has_pages ? &handover->pages : NULL;
+	int error = luo_open(&handover->luo, handover->source, phys, size, pages, handover->report);
+
+	if (error == -IOMMUSER_ENOMEM)
+		return HANDOVER_NO_MEMORY;
+	handover->has_luo = !error;
+	if (error)
+		handover_note(handover, "the LUO state at 0x%llx cannot be read",
+			      (unsigned long long)phys);
+	return HANDOVER_OK;
+}
+
+static enum handover_result find_luo(struct handover *handover, const struct options *options)
+{
+	const struct source_hints *hints = hints_of(handover);
+	const struct kho_subtree *subtree;
+
+	if (options->has_luo)
+		return open_luo(handover, options->luo, 0);
+	if (!handover->has_kho) {
+		if (!hints->has_luo || options->has_flb)
+			return HANDOVER_OK;
+		return open_luo(handover, hints->luo, 0);
+	}
+	if (!strcmp(handover->origin, "post-boot"))
+		return HANDOVER_OK;
+	subtree = kho_find_subtree(&handover->kho, "LUO");
+	if (!subtree || !subtree->valid)
+		return HANDOVER_OK;
+	return open_luo(handover, subtree->phys, subtree->has_size ? subtree->size : 0);
+}
+
+/* Counts the errors that a layout would bring up. */
+static void count_errors(void *ctx, const struct iommuser_finding *finding)
+{
+	u64 *errors = ctx;
+
+	if (finding->severity == IOMMUSER_ERROR)
+		++*errors;
+}
+
+static u64 random_seed(void)
+{
+	u64 seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = 0;
+	return seed;
+}
+
+/* How badly a layout fits: errors when the records are read with it; ~0 when it does not at all. */
+static u64 misfit(struct handover *handover, const struct iommuser_revision *revision, u64 phys)
+{
+	u64 errors = 0;
+	const struct iommuser_reporter reporter = { &errors, count_errors };
+	struct iommuser_survey survey;
+	struct iommuser_graph graph;
+	struct iommuser_root root;
+	struct iommuser_verify verify = {
+		.env = &handover->env,
+		.root = &root,
+		.survey = &survey,
+		.graph = &graph,
+		.reporter = &reporter,
+	};
+	void *memory;
+	u64 size;
+
+	if (iommuser_root_open(&handover->env, revision, phys, NULL, &reporter, &root) ||
+	    iommuser_survey_root(&handover->env, &root, NULL, &reporter, &survey))
+		return ~0ULL;
+	size = iommuser_graph_size(&root, &survey);
+	memory = size ? calloc(1, size) : NULL;
+	if (!memory)
+		return ~0ULL;
+	if (iommuser_graph_build(&graph, &handover->env, &root, &survey, random_seed(), memory,
+				 size) ||
+	    iommuser_verify_records(&verify))
+		errors = ~0ULL;
+	free(memory);
+	return errors;
+}
+
+/* Several layouts have gone by one name: take the one that fits best. */
+static const struct iommuser_revision *choose_revision(struct handover *handover, const char *name,
+						       u64 phys)
+{
+	const struct iommuser_revision *best = NULL, *revision;
+	u64 least = ~0ULL, errors;
+	u32 i, same_name = 0;
+
+	for (i = 0; (revision = iommuser_revision_at(i)); i++) {
+		if (strcmp(revision->flb_name, name))
+			continue;
+		errors = misfit(handover, revision, phys);
+		same_name++;
+		if (!best || errors < least) {
+			best = revision;
+			least = errors;
+		}
+	}
+	handover->abi_how = same_name > 1 ? "FLB name, and the layout that fits best" : "FLB name";
+	return best;
+}
+
+static const struct luo_flb *find_iommu_flb(const struct luo_state *luo)
+{
+	const struct iommuser_revision *revision;
+	const struct luo_flb *flb;
+	u32 i;
+
+	for (i = 0; (revision = iommuser_revision_at(i)); i++) {
+		flb = luo_find_flb(luo, revision->flb_name);
+		if (flb)
+			return flb;
+	}
+	return NULL;
+}
+
+/* Find the IOMMU root and its layout. Return: NULL when there is none. */
+static const struct iommuser_revision *find_root(struct handover *handover,
+						 const struct options *options)
+{
+	const struct source_hints *hints = hints_of(handover);
+	const struct iommuser_revision *revision = options->abi;
+	const struct luo_flb *flb = NULL;
+
+	if (handover->has_luo)
+		flb = find_iommu_flb(&handover->luo);
+	handover->has_flb = true;
+	if (options->has_flb) {
+		handover->flb = options->flb;
+	} else if (flb) {
+		handover->flb = flb->data;
+		if (!revision)
+			return choose_revision(handover, flb->name, flb->data);
+	} else if (hints->has_flb && !options->has_luo && !options->has_vtd_root) {
+		handover->flb = hints->flb;
+		if (!revision && iommuser_revision_by_name(hints->abi)) {
+			handover->abi_how = "named by the portable image";
+			return iommuser_revision_by_name(hints->abi);
+		}
+	} else {
+		handover->has_flb = false;
+		return NULL;
+	}
+	handover->abi_how = "--abi";
+	return revision;
+}
+
+static enum handover_result open_iommu(struct handover *handover, const struct options *options)
+{
+	const struct iommuser_reporter reporter = report_reporter(handover->report);
+	const struct iommuser_revision *revision = find_root(handover, options);
+	struct iommuser_pageset *set = handover_set(handover);
+	u64 size;
+
+	if (!revision) {
+		if (handover->has_flb)
+			handover_note(handover, "an IOMMU root at 0x%llx of unknown layout (--abi)",
+				      (unsigned long long)handover->flb);
+		return HANDOVER_OK;
+	}
+	handover->root.revision = revision;
+	if (iommuser_root_open(&handover->env, revision, handover->flb, set, &reporter,
+			       &handover->root) ||
+	    iommuser_survey_root(&handover->env, &handover->root, set, &reporter,
+				 &handover->survey)) {
+		handover_note(handover, "the IOMMU root at 0x%llx cannot be read as %s",
+			      (unsigned long long)handover->flb, revision->name);
+		return HANDOVER_OK;
+	}
+	size = iommuser_graph_size(&handover->root, &handover->survey);
+	handover->graph_memory = size ? calloc(1, size) : NULL;
+	if (!handover->graph_memory)
+		return HANDOVER_NO_MEMORY;
+	if (iommuser_graph_build(&handover->graph, &handover->env, &handover->root,
+				 &handover->survey, random_seed(), handover->graph_memory, size)) {
+		handover_note(handover, "the IOMMU records changed while they were read");
+		return HANDOVER_OK;
+	}
+	handover->has_iommu = true;
+	return HANDOVER_OK;
+}
+
+/*
+ * Legacy or scalable? Only scalable mode uses the high quadwords of root
+ * entries; a legacy context entry holds a width there that scalable ones,
+ * whose RID_PASID is 0, do not.
+ */
+static void guess_mode(const struct handover *handover, struct handover_vtd *vtd)
+{
+	struct iommuser_vtd_tables tables = { &handover->env, vtd->phys, false };
+	struct iommuser_vtd_root_entry entry;
+	struct iommuser_vtd_context context;
+	u32 bus, cursor = 0, bdf;
+
+	vtd->how = "upper context tables are in use";
+	for (bus = 0; bus < IOMMUSER_VTD_NR_BUSES; bus++) {
+		if (iommuser_vtd_root_entry(&tables, bus, &entry))
+			break;
+		if (entry.high & 1) {
+			vtd->scalable = true;
+			return;
+		}
+	}
+	while (iommuser_vtd_next_context(&tables, &cursor, &bdf, &context) == 1) {
+		if (context.address_width < 1 || context.address_width > 3 ||
+		    context.translation_type == 3) {
+			vtd->scalable = true;
+			vtd->how = "context entries make no sense as legacy ones";
+			return;
+		}
+	}
+	vtd->how = "context entries make sense as legacy ones";
+}
+
+static void add_vtd(struct handover *handover, u64 phys, u32 mode, const char *how)
+{
+	struct handover_vtd *vtd = &handover->vtd[handover->nr_vtd++];
+
+	vtd->phys = phys;
+	vtd->how = how;
+	vtd->scalable = mode == IOMMUSER_IOMMU_MODE_SCALABLE;
+	if (!mode)
+		guess_mode(handover, vtd);
+}
+
+static void find_vtd(struct handover *handover, const struct options *options)
+{
+	const struct source_hints *hints = hints_of(handover);
+	u32 i;
+
+	if (options->has_vtd_root) {
+		add_vtd(handover, options->vtd_root, options->vtd_mode, "--vtd-root");
+		return;
+	}
+	if (options->has_luo || options->has_flb)
+		return;
+	for (i = 0; i < hints->nr_vtd_roots; i++)
+		add_vtd(handover, hints->vtd_roots[i].phys,
+			hints->vtd_roots[i].scalable ? IOMMUSER_IOMMU_MODE_SCALABLE :
+						       IOMMUSER_IOMMU_MODE_LEGACY,
+			"named by the portable image");
+}
+
+enum handover_result handover_open(struct handover *handover, const struct options *options,
+				   struct source *source, char *message, size_t message_size)
+{
+	enum handover_result result = HANDOVER_OK;
+
+	memset(handover, 0, sizeof(*handover));
+	handover->source = source;
+	handover->env = source_env(source);
+	handover->origin = hints_of(handover)->origin[0] ? hints_of(handover)->origin : "unknown";
+	if (options->post_boot)
+		handover->origin = "post-boot";
+	handover->report = report_new();
+	if (!handover->report)
+		return HANDOVER_NO_MEMORY;
+	if (wants_kho(options)) {
+		result = open_kho(handover, options, message, message_size);
+		if (result == HANDOVER_OK)
+			result = open_pages(handover);
+		/* VT-d tables may be wanted of an image without any handover. */
+		if (result == HANDOVER_NONE && options->has_vtd_root)
+			result = HANDOVER_OK;
+	}
+	if (result == HANDOVER_OK)
+		result = find_luo(handover, options);
+	if (result == HANDOVER_OK)
+		result = open_iommu(handover, options);
+	if (result == HANDOVER_OK && handover->has_luo &&
+	    !iommu_files_read(&handover->files, &handover->luo, source, handover->root.revision,
+			      handover->has_pages ? &handover->pages : NULL, handover->report))
+		result = HANDOVER_NO_MEMORY;
+	if (result == HANDOVER_OK)
+		find_vtd(handover, options);
+	return result;
+}
+
+void handover_close(struct handover *handover)
+{
+	iommu_files_free(&handover->files);
+	free(handover->graph_memory);
+	luo_close(&handover->luo);
+	if (handover->has_pages)
+		kho_free_pages(&handover->pages);
+	kho_close(&handover->kho);
+	report_free(handover->report);
+}
+
+static bool used_by_file(void *ctx, u64 domain)
+{
+	return iommu_files_use_domain(ctx, domain);
+}
+
+/* Is some 4 KiB of the image's page explained? Then the whole page is. */
+static bool page_explained(struct handover *handover, u64 page)
+{
+	struct iommuser_pageset *set = handover_set(handover);
+	u64 size = 1ULL << source_page_shift(handover->source), at;
+
+	for (at = page; at < page + size; at += 4096)
+		if (iommuser_pageset_contains(set, IOMMUSER_VISITED, at, 1, NULL) ||
+		    iommuser_pageset_contains(set, IOMMUSER_MAPPED, at, 1, NULL))
+			return true;
+	return false;
+}
+
+static void report_unexplained_run(struct handover *handover, u64 phys, u64 length)
+{
+	u64 size = 1ULL << source_page_shift(handover->source);
+	u64 stop, end = phys + length;
+
+	if (size == 4096) {
+		report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNEXPLAINED, phys, length, 0,
+			   NULL, 0);
+		return;
+	}
+	for (; phys < end; phys = stop) {
+		stop = (phys & ~(size - 1)) + size;
+		if (!page_explained(handover, phys & ~(size - 1)))
+			report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNEXPLAINED, phys,
+				   (stop < end ? stop : end) - phys, 0, NULL, 0);
+	}
+}
+
+/* Preserved pages that nothing which was read explains. */
+static void report_unexplained(struct handover *handover)
+{
+	const u32 explained = 1U << IOMMUSER_VISITED | 1U << IOMMUSER_MAPPED;
+	struct iommuser_pageset *set = handover_set(handover);
+	u64 cursor = 0, phys, length;
+
+	while (set && iommuser_pageset_next(set, IOMMUSER_PRESERVED, &cursor, explained, &phys,
+					    &length))
+		report_unexplained_run(handover, phys, length);
+}
+
+int handover_verify(struct handover *handover, struct iommuser_verify_counts *counts)
+{
+	const struct iommuser_reporter reporter = report_reporter(handover->report);
+	struct iommuser_verify verify = {
+		.env = &handover->env,
+		.root = &handover->root,
+		.survey = &handover->survey,
+		.graph = &handover->graph,
+		.set = handover_set(handover),
+		.reporter = &reporter,
+		.used_elsewhere = used_by_file,
+		.ctx = &handover->files,
+	};
+	int error = 0;
+
+	if (!strcmp(handover->origin, "outgoing"))
+		verify.options |= IOMMUSER_VERIFY_BEFORE_JUMP;
+	if (handover_after_jump(handover))
+		verify.options |= IOMMUSER_VERIFY_AFTER_JUMP;
+	if (handover->has_iommu) {
+		error = iommuser_verify_all(&verify);
+		*counts = verify.counts;
+		if (handover->has_luo && handover->luo.sessions_complete &&
+		    handover->luo.nr_sessions)
+			iommu_files_check(&handover->files, &handover->graph, handover->report);
+		if (!verify.set)
+			report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNKNOWN,
+				   handover->root.phys, 0, 0, NULL, 0);
+	}
+	/* What an unreadable or unknown part would have explained is not known either. */
+	if (!handover->has_flb || handover->has_iommu)
+		report_unexplained(handover);
+	return error;
+}

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The data of iommufd and vfio files: decoded, and held against the records.
+ */
+#include "iommu-files.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <iommuser/records.h>
+#include <kho/abi/iommu_series.h>
+
+/* More HWPTs than an iommufd can have. */
+#define MAX_HWPTS 65536
+
+/* Everything that reading the files shares. */
+struct files_reader {
+	struct source *source;
+	const struct iommuser_revision *revision;
+	struct kho_pages *pages;
+	struct report *report;
+};
+
+static u64 little_endian(const u8 *bytes, size_t width)
+{
+	u64 value = 0;
+
+	while (width--)
+		value = value << 8 | bytes[width];
+	return value;
+}
+
+#define WIRE_GET(bytes, type, member) \
+	little_endian((bytes) + offsetof(type, member), sizeof(((type *)0)->member))
+
+static bool all_bytes_zero(const u8 *bytes, size_t length)
+{
+	while (length--)
+		if (*bytes++)
+			return false;
+	return true;
+}
+
+/* Copy file data; what is missing, or not preserved, is a finding. */
+static bool read_data(const struct files_reader *reader, u64 phys, void *buffer, size_t length)
+{
+	u64 missing;
+
+	if (source_read(reader->source, phys, buffer, length) != SOURCE_OK) {
+		report_add(reader->report, IOMMUSER_FINDING_REF_FILE_UNREADABLE, phys, phys, length,
+			   NULL, 0);
+		return false;
+	}
+	if (kho_pages_preserved(reader->pages, phys, length, &missing) == KHO_NO)
+		report_add(reader->report, IOMMUSER_FINDING_CLOSURE_LUO, missing, missing, 0, NULL,
+			   0);
+	kho_pages_visit(reader->pages, phys, length);
+	return true;
+}
+
+static bool invalid(const struct files_reader *reader, u64 phys, u64 found, u64 expected)
+{
+	report_add(reader->report, IOMMUSER_FINDING_REF_FILE_INVALID, phys, found, expected, NULL, 0);
+	return false;
+}
+
+static bool read_own_iommufd(const struct files_reader *reader, struct iommu_file *item)
+{
+	u8 bytes[sizeof(struct iommuser_iommufd_file_ser)];
+	const size_t reserved = offsetof(struct iommuser_iommufd_file_ser, reserved);
+
+	if (!read_data(reader, item->file->data, bytes, sizeof(bytes)))
+		return false;
+	item->own_format = true;
+	item->iommufd_token = WIRE_GET(bytes, struct iommuser_iommufd_file_ser, iommufd_token);
+	item->token_mask = ~0ULL;
+	item->nr_hwpts = WIRE_GET(bytes, struct iommuser_iommufd_file_ser, nr_hwpts);
+	item->root = WIRE_GET(bytes, struct iommuser_iommufd_file_ser, root);
+	if (!all_bytes_zero(bytes + reserved, sizeof(bytes) - reserved))
+		return invalid(reader, item->file->data, 1, 0);
+	return true;
+}
+
+static bool read_own_vfio(const struct files_reader *reader, struct iommu_file *item)
+{
+	u8 bytes[sizeof(struct iommuser_vfio_pci_file_ser)];
+	const size_t reserved = offsetof(struct iommuser_vfio_pci_file_ser, reserved);
+
+	if (!read_data(reader, item->file->data, bytes, sizeof(bytes)))
+		return false;
+	item->own_format = true;
+	item->segment = WIRE_GET(bytes, struct iommuser_vfio_pci_file_ser, segment);
+	item->bdf = WIRE_GET(bytes, struct iommuser_vfio_pci_file_ser, bdf);
+	item->iommufd_token = WIRE_GET(bytes, struct iommuser_vfio_pci_file_ser, iommufd_token);
+	item->token_mask = ~0ULL;
+	item->device = WIRE_GET(bytes, struct iommuser_vfio_pci_file_ser, device);
+	if (!all_bytes_zero(bytes + reserved, sizeof(bytes) - reserved))
+		return invalid(reader, item->file->data, 1, 0);
+	return true;
+}
+
+static bool read_series_vfio(const struct files_reader *reader, struct iommu_file *item)
+{
+	u8 bytes[sizeof(struct iommu_v1_vfio_pci_ser)];
+	u64 reset_works;
+
+	if (!read_data(reader, item->file->data, bytes, sizeof(bytes)))
+		return false;
+	item->bdf = WIRE_GET(bytes, struct iommu_v1_vfio_pci_ser, bdf);
+	item->segment = WIRE_GET(bytes, struct iommu_v1_vfio_pci_ser, segment);
+	item->iommufd_token = WIRE_GET(bytes, struct iommu_v1_vfio_pci_ser, iommufd_token);
+	item->token_mask = 0xffffffff;
+	reset_works = WIRE_GET(bytes, struct iommu_v1_vfio_pci_ser, reset_works);
+	if (reset_works > 1)
+		return invalid(reader, item->file->data, reset_works, 1);
+	return true;
+}
+
+static void decode_hwpts(struct iommu_file *item, const u8 *bytes, bool first_series)
+{
+	size_t i;
+
+	for (i = 0; i < item->nr_hwpts; i++) {
+		if (first_series) {
+			item->hwpts[i].token = WIRE_GET(bytes, struct iommu_v1_hwpt_ser, token);
+			item->hwpts[i].domain =
+				WIRE_GET(bytes, struct iommu_v1_hwpt_ser, domain_data);
+			bytes += sizeof(struct iommu_v1_hwpt_ser);
+		} else {
+			item->hwpts[i].token = WIRE_GET(bytes, struct iommu_liveupdate_hwpt_ser, token);
+			item->hwpts[i].domain =
+				WIRE_GET(bytes, struct iommu_liveupdate_hwpt_ser, domain_phys);
+			bytes += sizeof(struct iommu_liveupdate_hwpt_ser);
+		}
+	}
+	item->nr_listed = item->nr_hwpts;
+}
+
+static bool read_series_iommufd(const struct files_reader *reader, struct iommu_file *item)
+{
+	bool first_series = !strcmp(reader->revision->name, IOMMU_V1_COMPATIBLE);
+	size_t width = first_series ? sizeof(u32) : sizeof(u64);
+	size_t each = first_series ? sizeof(struct iommu_v1_hwpt_ser) :
+				     sizeof(struct iommu_liveupdate_hwpt_ser);
+	u8 count[sizeof(u64)];
+	u8 *bytes;
+	bool ok = true;
+
+	if (!read_data(reader, item->file->data, count, width))
+		return false;
+	item->nr_hwpts = little_endian(count, width);
+	if (item->nr_hwpts > MAX_HWPTS) {
+		invalid(reader, item->file->data, item->nr_hwpts, MAX_HWPTS);
+		item->nr_hwpts = 0;
+		return false;
+	}
+	if (!item->nr_hwpts)
+		return true;
+	item->hwpts = calloc(item->nr_hwpts, sizeof(*item->hwpts));
+	bytes = malloc(item->nr_hwpts * each);
+	if (item->hwpts && bytes)
+		ok = read_data(reader, item->file->data + width, bytes, item->nr_hwpts * each);
+	if (item->hwpts && bytes && ok)
+		decode_hwpts(item, bytes, first_series);
+	ok = ok && item->hwpts && bytes;
+	free(bytes);
+	return ok;
+}
+
+/* Which decoder a file's compatible string asks for; NULL for other files. */
+static bool (*decoder_of(const char *compatible, bool *is_iommufd))(const struct files_reader *,
+								    struct iommu_file *)
+{
+	static const struct {
+		const char *compatible;
+		bool is_iommufd;
+		bool (*decode)(const struct files_reader *reader, struct iommu_file *item);
+	} decoders[] = {
+		{ IOMMUSER_IOMMUFD_V1_COMPATIBLE, true, read_own_iommufd },
+		{ IOMMUSER_VFIO_PCI_V1_COMPATIBLE, false, read_own_vfio },
+		{ IOMMU_IOMMUFD_V1_COMPATIBLE, true, read_series_iommufd },
+		{ IOMMU_VFIO_PCI_V1_COMPATIBLE, false, read_series_vfio },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++) {
+		if (!strcmp(decoders[i].compatible, compatible)) {
+			*is_iommufd = decoders[i].is_iommufd;
+			return decoders[i].decode;
+		}
+	}
+	return NULL;
+}
+
+static size_t count_files(const struct luo_state *luo)
+{
+	size_t total = 0, i;
+
+	for (i = 0; i < luo->nr_sessions; i++)
+		total += luo->sessions[i].nr_files;
+	return total;
+}
+
+bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, struct source *source,
+		      const struct iommuser_revision *revision, struct kho_pages *pages,
+		      struct report *report)
+{
+	const struct files_reader reader = { source, revision, pages, report };
+	bool (*decode)(const struct files_reader *, struct iommu_file *);
+	size_t total = count_files(luo), i, j;
+
+	memset(files, 0, sizeof(*files));
+	if (!total)
+		return true;
+	files->items = calloc(total, sizeof(*files->items));
+	if (!files->items)
+		return false;
+	for (i = 0; i < luo->nr_sessions; i++) {
+		for (j = 0; j < luo->sessions[i].nr_files; j++) {
+			const struct luo_file *file = &luo->sessions[i].files[j];
+			struct iommu_file *item = &files->items[files->nr];
+
+			decode = decoder_of(file->compatible, &item->is_iommufd);
+			if (!decode || file->is_duplicate)
+				continue;
+			if (decode == read_series_iommufd && !revision)
+				continue; /* two layouts have this name: which one is not known */
+			item->file = file;
+			item->readable = decode(&reader, item);
+			files->nr++;
+		}
+	}
+	return true;
+}
+
+void iommu_files_free(struct iommu_files *files)
+{
+	size_t i;
+
+	for (i = 0; i < files->nr; i++)
+		free(files->items[i].hwpts);
+	free(files->items);
+	memset(files, 0, sizeof(*files));
+}
+
+bool iommu_files_use_domain(const struct iommu_files *files, u64 domain)
+{
+	size_t i, j;
+
+	for (i = 0; i < files->nr; i++)
+		for (j = 0; j < files->items[i].nr_listed; j++)
+			if (files->items[i].hwpts[j].domain == domain)
+				return true;
+	return false;
+}
+
+/* Everything that the checks share. */
+struct files_check {
+	const struct iommu_files *files;
+	const struct iommuser_graph *graph;
+	struct report *report;
+};
+
+static bool live(const struct files_check *check, u32 kind, u64 position,
+		 union iommuser_record *record)
+{
+	return !iommuser_graph_read(check->graph, kind, position, record) &&
+	       !(record->common.flags & IOMMUSER_FLAG_DELETED);
+}
+
+static bool live_device(const struct files_check *check, u64 position,
+			union iommuser_record *record)
+{
+	return live(check, IOMMUSER_KIND_DEVICE, position, record) &&
+	       !iommuser_graph_device_stale(check->graph, &record->device);
+}
+
+static void add(const struct files_check *check, enum iommuser_finding_id id, u64 phys, u64 found,
+		u64 expected)
+{
+	report_add(check->report, id, phys, found, expected, NULL, 0);
+}
+
+static void add_record(const struct files_check *check, enum iommuser_finding_id id, u32 kind,
+		       u64 position, const union iommuser_record *record, u64 found)
+{
+	const struct iommuser_finding finding = {
+		.id = id,
+		.severity = iommuser_finding_severity(id),
+		.kind = kind,
+		.index = position,
+		.phys = record->common.phys,
+		.found = found,
+	};
+
+	report_finding(check->report, &finding);
+}
+
+static u64 hwpt_records_of(const struct files_check *check, u64 token)
+{
+	u64 count = 0, i;
+	union iommuser_record record;
+
+	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT); i++)
+		if (live(check, IOMMUSER_KIND_HWPT, i, &record) &&
+		    record.hwpt.iommufd_token == token)
+			count++;
+	return count;
+}
+
+static void check_iommufd(const struct files_check *check, const struct iommu_file *item)
+{
+	union iommuser_record record;
+	u64 position, count;
+	size_t i;
+
+	for (i = 0; i < item->nr_listed; i++)
+		if (iommuser_graph_resolve(check->graph, item->hwpts[i].domain,
+					   IOMMUSER_KIND_DOMAIN, &position) ||
+		    !live(check, IOMMUSER_KIND_DOMAIN, position, &record))
+			add(check, IOMMUSER_FINDING_REF_FILE_DOMAIN, item->file->data,
+			    item->hwpts[i].domain, 0);
+	if (!item->own_format)
+		return;
+	if (item->iommufd_token != item->file->token)
+		add(check, IOMMUSER_FINDING_REF_FILE_TOKEN, item->file->data, item->iommufd_token,
+		    item->file->token);
+	if (item->root != check->graph->root->phys)
+		add(check, IOMMUSER_FINDING_REF_FILE_INVALID, item->file->data, item->root,
+		    check->graph->root->phys);
+	count = hwpt_records_of(check, item->file->token);
+	if (item->nr_hwpts != count)
+		add(check, IOMMUSER_FINDING_REF_FILE_HWPTS, item->file->data, item->nr_hwpts, count);
+}
+
+static void check_vfio(const struct files_check *check, const struct iommu_file *item)
+{
+	union iommuser_record record;
+	u64 position;
+
+	if (iommuser_graph_find_device(check->graph, item->segment, item->bdf, &position) ||
+	    !live_device(check, position, &record)) {
+		add(check, IOMMUSER_FINDING_REF_FILE_DEVICE, item->file->data,
+		    item->segment << 16 | item->bdf, 0);
+		return;
+	}
+	if (item->own_format && item->device != record.common.phys)
+		add(check, IOMMUSER_FINDING_REF_FILE_DEVICE, item->file->data, item->device,
+		    record.common.phys);
+	if (iommuser_revision_has(check->graph->root->revision, IOMMUSER_KIND_DEVICE,
+				  IOMMUSER_FIELD_OWNER_TOKEN) &&
+	    item->iommufd_token != (record.device.owner_token & item->token_mask))
+		add(check, IOMMUSER_FINDING_REF_FILE_TOKEN, item->file->data, item->iommufd_token,
+		    record.device.owner_token & item->token_mask);
+}
+
+static const struct iommu_file *find_iommufd(const struct iommu_files *files, u64 token)
+{
+	size_t i;
+
+	for (i = 0; i < files->nr; i++)
+		if (files->items[i].is_iommufd && files->items[i].file->token == token)
+			return &files->items[i];
+	return NULL;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	const u64 *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* Requester ids of all vfio files, sorted; NULL when memory ran out. */
+static u64 *vfio_requesters(const struct iommu_files *files, size_t *nr)
+{
+	u64 *ids = calloc(files->nr + 1, sizeof(*ids));
+	size_t i;
+
+	*nr = 0;
+	for (i = 0; ids && i < files->nr; i++)
+		if (!files->items[i].is_iommufd)
+			ids[(*nr)++] = files->items[i].segment << 16 | files->items[i].bdf;
+	if (ids)
+		qsort(ids, *nr, sizeof(*ids), compare_u64);
+	return ids;
+}
+
+static bool any_unreadable(const struct iommu_files *files)
+{
+	size_t i;
+
+	for (i = 0; i < files->nr; i++)
+		if (!files->items[i].readable)
+			return true;
+	return false;
+}
+
+static void check_devices(const struct files_check *check)
+{
+	bool has_owner = iommuser_revision_has(check->graph->root->revision, IOMMUSER_KIND_DEVICE,
+					       IOMMUSER_FIELD_OWNER_TOKEN);
+	union iommuser_record record;
+	size_t nr;
+	u64 *ids = vfio_requesters(check->files, &nr);
+	u64 id, i;
+
+	for (i = 0; ids && i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
+		if (!live_device(check, i, &record))
+			continue;
+		id = record.device.segment << 16 | record.device.bdf;
+		if (!bsearch(&id, ids, nr, sizeof(*ids), compare_u64) &&
+		    !any_unreadable(check->files))
+			add_record(check, IOMMUSER_FINDING_REF_DEVICE_FILE, IOMMUSER_KIND_DEVICE, i,
+				   &record, record.device.bdf);
+		if (has_owner && !find_iommufd(check->files, record.device.owner_token))
+			add_record(check, IOMMUSER_FINDING_REF_OWNER_TOKEN, IOMMUSER_KIND_DEVICE, i,
+				   &record, record.device.owner_token);
+	}
+	free(ids);
+}
+
+static void check_hwpt_records(const struct files_check *check)
+{
+	union iommuser_record record;
+	u64 i;
+
+	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT); i++)
+		if (live(check, IOMMUSER_KIND_HWPT, i, &record) &&
+		    !find_iommufd(check->files, record.hwpt.iommufd_token))
+			add_record(check, IOMMUSER_FINDING_REF_HWPT_TOKEN, IOMMUSER_KIND_HWPT, i,
+				   &record, record.hwpt.iommufd_token);
+}
+
+void iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,
+		       struct report *report)
+{
+	const struct files_check check = { files, graph, report };
+	size_t i;
+
+	for (i = 0; i < files->nr; i++) {
+		if (!files->items[i].readable)
+			continue;
+		if (files->items[i].is_iommufd)
+			check_iommufd(&check, &files->items[i]);
+		else
+			check_vfio(&check, &files->items[i]);
+	}
+	check_devices(&check);
+	check_hwpt_records(&check);
+}

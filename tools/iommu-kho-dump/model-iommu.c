@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * IOMMU records, and VT-d tables without records, as JSON objects.
+ */
+#include "model-iommu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <iommuser/vtd.h>
+
+#include "fields.h"
+
+/* Everything that the records of one handover share. */
+struct records_model {
+	struct handover *handover;
+	const struct iommuser_revision *revision;
+	const struct iommuser_graph *graph;
+	u8 *modes; /* of units, where records do not say it */
+	u8 *stages; /* of domains, where records do not say it */
+};
+
+static bool has_field(const struct records_model *model, u32 kind, enum iommuser_field field)
+{
+	return iommuser_revision_has(model->revision, kind, field);
+}
+
+static void put_bdf(struct json_object *object, u64 segment, u64 bdf)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
+		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
+		 (unsigned int)(bdf & 7));
+	put_text(object, "bdf", text);
+}
+
+static void put_reference(const struct records_model *model, struct json_object *object,
+			  const char *key, u64 phys, u32 kind)
+{
+	u64 position;
+
+	if (iommuser_graph_resolve(model->graph, phys, kind, &position))
+		put_null(object, key);
+	else
+		put_number(object, key, position);
+}
+
+static const char *unit_type_name(u64 type)
+{
+	switch (type) {
+	case IOMMUSER_IOMMU_TYPE_INTEL:
+		return "intel";
+	case IOMMUSER_IOMMU_TYPE_ARM_SMMUV3:
+		return "arm-smmu-v3";
+	default:
+		return "unknown";
+	}
+}
+
+static const char *mode_name(u64 mode)
+{
+	switch (mode) {
+	case IOMMUSER_IOMMU_MODE_LEGACY:
+		return "legacy";
+	case IOMMUSER_IOMMU_MODE_SCALABLE:
+		return "scalable";
+	default:
+		return "unknown";
+	}
+}
+
+static void put_iommu(const struct records_model *model, struct json_object *object,
+		      const struct iommuser_iommu *iommu, u64 position)
+{
+	bool own = has_field(model, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_MODE);
+
+	put_text(object, "type", unit_type_name(iommu->type));
+	put_hex(object, "token", iommu->token);
+	put_hex(object, "root_table", iommu->root_table);
+	put_text(object, "mode", mode_name(own ? iommu->mode : model->modes[position]));
+	if (own) {
+		put_number(object, "segment", iommu->segment);
+		put_number(object, "host_address_width", iommu->host_address_width);
+		put_hex(object, "cap", iommu->cap);
+		put_hex(object, "ecap", iommu->ecap);
+		put_number(object, "first_did", iommu->first_did);
+		put_number(object, "did_limit", iommu->did_limit);
+	}
+}
+
+static void put_domain(const struct records_model *model, struct json_object *object,
+		       const struct iommuser_domain *domain, u64 position)
+{
+	u64 stage = domain->stage ? domain->stage : model->stages[position];
+
+	put_text(object, "format",
+		 stage == IOMMUSER_STAGE_FIRST	? "first-stage" :
+		 stage == IOMMUSER_STAGE_SECOND ? "second-stage" :
+						  "unknown");
+	put_hex(object, "top_table", domain->top_table);
+	put_number(object, "top_level", domain->top_level);
+	if (has_field(model, IOMMUSER_KIND_DOMAIN, IOMMUSER_FIELD_INPUT_WIDTH))
+		put_number(object, "input_width", domain->input_width);
+	if (has_field(model, IOMMUSER_KIND_DOMAIN, IOMMUSER_FIELD_FEATURES)) {
+		put_number(object, "output_width", domain->output_width);
+		put_hex(object, "features", domain->features);
+		put_hex(object, "page_size_bitmap", domain->page_size_bitmap);
+		put_number(object, "table_pages", domain->nr_table_pages);
+	}
+}
+
+static void put_device(const struct records_model *model, struct json_object *object,
+		       const struct iommuser_device *device, u64 position)
+{
+	u64 domain, did;
+
+	put_bdf(object, device->segment, device->bdf);
+	if (iommuser_graph_device_domain(model->graph, position, device, &domain, &did)) {
+		put_null(object, "domain");
+		put_reference(model, object, "iommu", device->iommu, IOMMUSER_KIND_IOMMU);
+		put_null(object, "did");
+	} else {
+		put_reference(model, object, "domain", domain, IOMMUSER_KIND_DOMAIN);
+		put_reference(model, object, "iommu", device->iommu, IOMMUSER_KIND_IOMMU);
+		put_number(object, "did", did);
+	}
+	if (has_field(model, IOMMUSER_KIND_DEVICE, IOMMUSER_FIELD_OWNER_TOKEN))
+		put_hex(object, "owner_token", device->owner_token);
+	else
+		put_null(object, "owner_token");
+	put_hex(object, "pasid_table", device->pasid_directory);
+	put_number(object, "max_pasid", device->pasid_entries);
+	if (iommuser_graph_device_stale(model->graph, device))
+		put_flag(object, "stale", true);
+}
+
+static void put_alias(const struct records_model *model, struct json_object *object,
+		      const struct iommuser_alias *alias)
+{
+	put_bdf(object, alias->segment, alias->bdf);
+	put_reference(model, object, "device", alias->device, IOMMUSER_KIND_DEVICE);
+	put_text(object, "type",
+		 alias->type == IOMMUSER_ALIAS_DMA ? "dma-alias" : "real-dma-parent");
+}
+
+static void put_attachment(const struct records_model *model, struct json_object *object,
+			   const struct iommuser_attachment *attachment)
+{
+	put_reference(model, object, "device", attachment->device, IOMMUSER_KIND_DEVICE);
+	put_reference(model, object, "domain", attachment->domain, IOMMUSER_KIND_DOMAIN);
+	if (attachment->attachment_flags & IOMMUSER_ATTACHMENT_HAS_PASID)
+		put_number(object, "pasid", attachment->pasid);
+	else
+		put_null(object, "pasid");
+	put_number(object, "did", attachment->did);
+}
+
+static void put_hwpt(const struct records_model *model, struct json_object *object,
+		     const struct iommuser_hwpt *hwpt)
+{
+	put_hex(object, "iommufd_token", hwpt->iommufd_token);
+	put_hex(object, "hwpt_token", hwpt->hwpt_token);
+	put_reference(model, object, "domain", hwpt->domain, IOMMUSER_KIND_DOMAIN);
+}
+
+static void put_record(const struct records_model *model, struct json_object *object, u32 kind,
+		       u64 position, const union iommuser_record *record)
+{
+	switch (kind) {
+	case IOMMUSER_KIND_IOMMU:
+		put_iommu(model, object, &record->iommu, position);
+		break;
+	case IOMMUSER_KIND_DOMAIN:
+		put_domain(model, object, &record->domain, position);
+		break;
+	case IOMMUSER_KIND_DEVICE:
+		put_device(model, object, &record->device, position);
+		break;
+	case IOMMUSER_KIND_ALIAS:
+		put_alias(model, object, &record->alias);
+		break;
+	case IOMMUSER_KIND_ATTACHMENT:
+		put_attachment(model, object, &record->attachment);
+		break;
+	default:
+		put_hwpt(model, object, &record->hwpt);
+		break;
+	}
+}
+
+static struct json_object *model_kind(const struct records_model *model, u32 kind)
+{
+	struct json_object *array = json_object_new_array();
+	struct json_object *object;
+	union iommuser_record record;
+	u64 i;
+
+	for (i = 0; model->handover->has_iommu && i < iommuser_graph_count(model->graph, kind);
+	     i++) {
+		if (iommuser_graph_read(model->graph, kind, i, &record))
+			continue;
+		object = json_object_new_object();
+		put_number(object, "index", i);
+		put_record(model, object, kind, i, &record);
+		put_number(object, "ref_count", record.common.ref_count);
+		put_hex(object, "phys", record.common.phys);
+		put_flag(object, "deleted", record.common.flags & IOMMUSER_FLAG_DELETED);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+/* The stage that the hardware uses a device's domain with; 0 when the tables do not tell. */
+static u32 stage_of_device(const struct records_model *model, const struct iommuser_device *device)
+{
+	struct iommuser_vtd_tables tables = { &model->handover->env, 0, false };
+	struct iommuser_vtd_directory directory;
+	struct iommuser_vtd_context context;
+	struct iommuser_vtd_pasid entry;
+	union iommuser_record unit;
+	u64 position;
+
+	if (!device->pasid_directory)
+		return IOMMUSER_STAGE_SECOND; /* legacy mode knows no other */
+	if (device->bdf > 0xffff ||
+	    iommuser_graph_resolve(model->graph, device->iommu, IOMMUSER_KIND_IOMMU, &position) ||
+	    iommuser_graph_read(model->graph, IOMMUSER_KIND_IOMMU, position, &unit))
+		return 0;
+	tables.root_table = unit.iommu.root_table;
+	tables.scalable = true;
+	if (unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL ||
+	    iommuser_vtd_context(&tables, (u32)device->bdf, &context) || !context.present)
+		return 0;
+	iommuser_vtd_directory_of(tables.env, &context, &directory);
+	if (context.rid_pasid >= directory.nr_pasids ||
+	    iommuser_vtd_pasid(&directory, context.rid_pasid, &entry) || !entry.present)
+		return 0;
+	if (entry.type == IOMMUSER_VTD_PGTT_FIRST)
+		return IOMMUSER_STAGE_FIRST;
+	return entry.type == IOMMUSER_VTD_PGTT_SECOND ? IOMMUSER_STAGE_SECOND : 0;
+}
+
+/* What the devices tell about their units and domains. */
+static void learn_from_device(const struct records_model *model,
+			      const struct iommuser_device *device)
+{
+	u64 unit, domain;
+
+	if (!iommuser_graph_resolve(model->graph, device->iommu, IOMMUSER_KIND_IOMMU, &unit) &&
+	    !model->modes[unit])
+		model->modes[unit] = device->pasid_directory ? IOMMUSER_IOMMU_MODE_SCALABLE :
+							       IOMMUSER_IOMMU_MODE_LEGACY;
+	if (device->domain &&
+	    !iommuser_graph_resolve(model->graph, device->domain, IOMMUSER_KIND_DOMAIN, &domain) &&
+	    !model->stages[domain])
+		model->stages[domain] = (u8)stage_of_device(model, device);
+}
+
+static void learn(const struct records_model *model)
+{
+	union iommuser_record record;
+	u64 i;
+
+	for (i = 0; i < iommuser_graph_count(model->graph, IOMMUSER_KIND_DEVICE); i++)
+		if (!iommuser_graph_read(model->graph, IOMMUSER_KIND_DEVICE, i, &record) &&
+		    !(record.common.flags & IOMMUSER_FLAG_DELETED))
+			learn_from_device(model, &record.device);
+}
+
+bool model_records(struct json_object *object, struct handover *handover)
+{
+	struct records_model model = { .handover = handover,
+				       .revision = handover->root.revision,
+				       .graph = &handover->graph };
+
+	model.modes = calloc(iommuser_graph_count(model.graph, IOMMUSER_KIND_IOMMU) + 1, 1);
+	model.stages = calloc(iommuser_graph_count(model.graph, IOMMUSER_KIND_DOMAIN) + 1, 1);
+	if (!model.modes || !model.stages) {
+		free(model.modes);
+		free(model.stages);
+		return false;
+	}
+	if (handover->has_iommu)
+		learn(&model);
+	json_object_object_add(object, "iommus", model_kind(&model, IOMMUSER_KIND_IOMMU));
+	json_object_object_add(object, "domains", model_kind(&model, IOMMUSER_KIND_DOMAIN));
+	json_object_object_add(object, "devices", model_kind(&model, IOMMUSER_KIND_DEVICE));
+	if (model.revision && (model.revision->properties & IOMMUSER_REVISION_ATTACHMENTS)) {
+		json_object_object_add(object, "aliases", model_kind(&model, IOMMUSER_KIND_ALIAS));
+		json_object_object_add(object, "attachments",
+				       model_kind(&model, IOMMUSER_KIND_ATTACHMENT));
+		json_object_object_add(object, "hwpts", model_kind(&model, IOMMUSER_KIND_HWPT));
+	}
+	free(model.modes);
+	free(model.stages);
+	return true;
+}
+
+/* VT-d tables without records */
+
+static void put_second_stage(struct json_object *object, u64 table, u32 address_width)
+{
+	put_text(object, "stage", "second-stage");
+	put_hex(object, "top_table", table);
+	put_number(object, "levels", address_width + 2);
+}
+
+static struct json_object *model_pasid(u32 pasid, const struct iommuser_vtd_pasid *entry)
+{
+	static const char *const types[] = { "reserved",     "first-stage", "second-stage", "nested",
+					     "pass-through", "reserved",    "reserved",	    "reserved" };
+	struct json_object *object = json_object_new_object();
+	struct json_object *words = json_object_new_array();
+	char text[24];
+	u32 i;
+
+	put_number(object, "pasid", pasid);
+	put_hex(object, "phys", entry->phys);
+	put_text(object, "type", types[entry->type]);
+	put_number(object, "did", entry->did);
+	if (entry->type == IOMMUSER_VTD_PGTT_FIRST) {
+		put_text(object, "stage", "first-stage");
+		put_hex(object, "top_table", entry->first_stage);
+		put_number(object, "levels", entry->first_stage_mode + 4);
+	} else if (entry->type == IOMMUSER_VTD_PGTT_SECOND) {
+		put_second_stage(object, entry->second_stage, entry->address_width);
+	}
+	for (i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)entry->qw[i]);
+		json_object_array_add(words, json_object_new_string(text));
+	}
+	json_object_object_add(object, "entry", words);
+	return object;
+}
+
+static void put_pasids(struct json_object *object, const struct iommuser_env *env,
+		       const struct iommuser_vtd_context *context)
+{
+	struct json_object *array = json_object_new_array();
+	struct iommuser_vtd_directory directory;
+	struct iommuser_vtd_pasid entry;
+	u32 cursor = 0, pasid, missing = 0;
+	int more;
+
+	iommuser_vtd_directory_of(env, context, &directory);
+	put_hex(object, "pasid_directory", directory.phys);
+	put_number(object, "pasid_entries", directory.nr_pasids);
+	put_number(object, "rid_pasid", context->rid_pasid);
+	while ((more = iommuser_vtd_next_pasid(&directory, &cursor, &pasid, &entry))) {
+		if (more < 0)
+			missing++;
+		else
+			json_object_array_add(array, model_pasid(pasid, &entry));
+	}
+	json_object_object_add(object, "pasids", array);
+	put_number(object, "unreadable_pasid_tables", missing);
+}
+
+static struct json_object *model_context(const struct iommuser_vtd_tables *tables, u32 bdf,
+					 const struct iommuser_vtd_context *context)
+{
+	static const char *const types[] = { "translated", "translated, device-TLB", "pass-through",
+					     "reserved" };
+	struct iommuser_vtd_root_entry root = { 0, 0 };
+	struct json_object *object = json_object_new_object();
+	char text[48];
+
+	iommuser_vtd_root_entry(tables, bdf >> 8, &root);
+	snprintf(text, sizeof(text), "%02x:%02x.%x", bdf >> 8, bdf >> 3 & 0x1f, bdf & 7);
+	put_text(object, "bdf", text);
+	snprintf(text, sizeof(text), "0x%016llx:0x%016llx", (unsigned long long)root.high,
+		 (unsigned long long)root.low);
+	put_text(object, "root_entry", text);
+	snprintf(text, sizeof(text), "0x%016llx:0x%016llx", (unsigned long long)context->high,
+		 (unsigned long long)context->low);
+	put_text(object, "context_entry", text);
+	put_hex(object, "phys", context->phys);
+	if (tables->scalable) {
+		put_pasids(object, tables->env, context);
+		return object;
+	}
+	put_text(object, "type", types[context->translation_type]);
+	put_number(object, "did", context->did);
+	if (context->translation_type <= IOMMUSER_VTD_TT_TABLE_DEVICE_TLB)
+		put_second_stage(object, context->table, context->address_width);
+	return object;
+}
+
+struct json_object *model_vtd(const struct iommuser_env *env, const struct handover_vtd *vtd)
+{
+	const struct iommuser_vtd_tables tables = { env, vtd->phys, vtd->scalable };
+	struct json_object *object = json_object_new_object();
+	struct json_object *array = json_object_new_array();
+	struct iommuser_vtd_context context;
+	u32 cursor = 0, bdf, missing = 0;
+	int more;
+
+	put_hex(object, "root_table", vtd->phys);
+	put_text(object, "mode", vtd->scalable ? "scalable" : "legacy");
+	put_text(object, "mode_chosen_by", vtd->how);
+	while ((more = iommuser_vtd_next_context(&tables, &cursor, &bdf, &context))) {
+		if (more < 0)
+			missing++;
+		else
+			json_object_array_add(array, model_context(&tables, bdf, &context));
+	}
+	json_object_object_add(object, "contexts", array);
+	put_number(object, "unreadable_tables", missing);
+	return object;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the formats of images have in common; seen by source*.c only.
+ */
+#ifndef SOURCE_PRIVATE_H
+#define SOURCE_PRIVATE_H
+
+#include <sys/types.h>
+
+#include "page-cache.h"
+#include "source.h"
+
+#define SOURCE_PHYS_END (1ULL << IOMMUSER_PHYS_BITS)
+#define SOURCE_HEAD_SIZE 4096
+
+/**
+ * struct source_range - a run of memory that the image holds
+ * @start: its address
+ * @end: first byte after it
+ * @offset: where @start is in the file; a format may give it another meaning
+ */
+struct source_range {
+	u64 start;
+	u64 end;
+	u64 offset;
+};
+
+/** struct file_extent - a part of a rearranged file that was written */
+struct file_extent {
+	u64 start;
+	u64 end;
+};
+
+struct source;
+
+/**
+ * struct source_ops - one format
+ * @probe: does a file that begins with these bytes have this format?
+ * @open: set up the source, whose fd, file_size and page_shift (0: not stated by the user) are there; return 0, or
+ *	-1 after source_refuse()
+ * @read: copy bytes, any number of them, all below SOURCE_PHYS_END
+ * @next_range: as source_next_range(); NULL when source->ranges has them all
+ * @next_preserved: as source_next_preserved(), or NULL
+ * @close: undo @open, also when that failed half-way; NULL when there is nothing to undo
+ * @wrapped: the format may be inside a flattened stream
+ */
+struct source_ops {
+	bool (*probe)(const u8 *head, size_t length);
+	int (*open)(struct source *source, const struct source_options *options);
+	enum source_status (*read)(struct source *source, u64 phys, void *buffer, size_t length);
+	bool (*next_range)(struct source *source, u64 from, u64 *start, u64 *end);
+	bool (*next_preserved)(struct source *source, u64 *cursor, u64 *phys, u64 *length);
+	void (*close)(struct source *source);
+	bool wrapped;
+};
+
+/**
+ * struct source - an open image
+ * @ops: its format
+ * @state: the format's own
+ * @fd: the file, or the temporary file it was rearranged into
+ * @file_size: bytes in it; UINT64_MAX for files of /proc, which do not say
+ * @extents: of a rearranged file, what was written; ascending, with gaps between
+ * @nr_extents: how many; 0 for a file that is used as it is
+ * @ranges: memory that the image holds, ascending, disjoint; NULL when only @ops knows
+ * @nr_ranges: how many
+ * @last_range: where the last look-up ended
+ * @mapping: the whole file, when it is mapped
+ * @page_shift: of the image
+ * @hints: of a portable image
+ * @has_hints: @hints is valid
+ * @has_preserved: there is a preserved set, perhaps an empty one
+ * @flattened: the file was rearranged
+ * @format: for people
+ * @cache: pages that source_map() gave out
+ * @status: of the last read
+ * @error: what failed last
+ * @record: recorder or NULL
+ * @record_ctx: for it
+ * @record_paused: what is read now is not recorded
+ * @bytes_read: so far
+ */
+struct source {
+	const struct source_ops *ops;
+	void *state;
+	int fd;
+	u64 file_size;
+	struct file_extent *extents;
+	size_t nr_extents;
+	struct source_range *ranges;
+	size_t nr_ranges;
+	size_t last_range;
+	const u8 *mapping;
+	u32 page_shift;
+	struct source_hints hints;
+	bool has_hints;
+	bool has_preserved;
+	bool flattened;
+	char format[64];
+	struct page_cache cache;
+	enum source_status status;
+	char error[256];
+	void (*record)(void *ctx, u64 page);
+	void *record_ctx;
+	bool record_paused;
+	u64 bytes_read;
+};
+
+extern const struct source_ops source_flat_ops;
+extern const struct source_ops source_ikho_ops;
+extern const struct source_ops source_elf_ops;
+extern const struct source_ops source_kdump_ops;
+extern const struct source_ops source_other_ops;
+
+/** source_note - keep one line for people about what is wrong with the image */
+void source_note(struct source *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** source_refuse - say why the image cannot be opened; gives -1 */
+#define source_refuse(source, ...) (source_note(source, __VA_ARGS__), -1)
+/** source_fail - say why a read failed; gives SOURCE_FAILED */
+#define source_fail(source, ...) (source_note(source, __VA_ARGS__), SOURCE_FAILED)
+
+/** source_pread - all @length bytes at @offset of @fd. Return: bytes read (fewer only at the end), or -1 and errno */
+ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset);
+/** source_file_read - bytes of the file that must be there. Return: 0, or -1 after source_refuse() naming @what */
+int source_file_read(struct source *source, void *buffer, size_t length, u64 offset, const char *what);
+/** source_find_extent - first extent that ends after @offset, else nr_extents */
+size_t source_find_extent(const struct source *source, u64 offset);
+/** source_file_covers - does the file have these bytes, and were they written? */
+bool source_file_covers(const struct source *source, u64 offset, u64 length);
+
+/** source_add_range - append to the ranges, in any order. Return: 0, or -1 after source_refuse() */
+int source_add_range(struct source *source, size_t *allocated, u64 start, u64 end, u64 offset);
+/** source_find_range - the range with @phys in it, else the first one above it, else nr_ranges */
+size_t source_find_range(struct source *source, u64 phys);
+/** source_read_ranges - read for formats whose ranges say where in the file memory is */
+enum source_status source_read_ranges(struct source *source, u64 phys, void *buffer, size_t length);
+
+/**
+ * struct library_facts - what libkdumpfile finds out when it opens a file
+ * @page_shift: 0 when it does not know
+ * @format: its own name for it
+ */
+struct library_facts {
+	u32 page_shift;
+	char format[48];
+};
+
+/** source_library_facts - open with libkdumpfile only to ask. Return: 0, or -1 after source_refuse() */
+int source_library_facts(struct source *source, struct library_facts *facts);
+
+/** flattened_probe - is this the start of a flattened stream of makedumpfile's kind? */
+bool flattened_probe(const u8 *head, size_t length);
+/**
+ * flattened_rearrange - put the source's file in order, into a temporary file without a name, which replaces it
+ *
+ * Return: 0, or -1 after source_refuse().
+ */
+int flattened_rearrange(struct source *source);
+
+#endif /* SOURCE_PRIVATE_H */

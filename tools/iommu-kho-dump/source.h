@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where physical memory comes from: a vmcore, a raw file, a portable image.
+ * Everything above reads through source_map() and never sees the format.
+ */
+#ifndef SOURCE_H
+#define SOURCE_H
+
+#include <stdio.h>
+
+#include <iommuser/env.h>
+#include <iommuser/types.h>
+
+struct source;
+
+/**
+ * enum source_status - result of a read
+ * @SOURCE_OK: all bytes were read
+ * @SOURCE_MISSING: the image does not hold (all of) these bytes; they are
+ *	unknown, not zero
+ * @SOURCE_FAILED: the image is damaged there; source_error() says how
+ */
+enum source_status {
+	SOURCE_OK,
+	SOURCE_MISSING,
+	SOURCE_FAILED,
+};
+
+/**
+ * struct source_options - what the command line says about the image
+ * @flat: the file is raw memory
+ * @flat_base: physical address of its first byte
+ * @page_shift: 12, 14 or 16 when the user states it, 0 to take it from the
+ *	image (4 KiB where the image does not say)
+ */
+struct source_options {
+	bool flat;
+	u64 flat_base;
+	u32 page_shift;
+};
+
+/**
+ * struct source_hints - where a portable image says to start; zero if unknown
+ */
+#define SOURCE_MAX_VTD_ROOTS 64
+struct source_hints {
+	char origin[16];
+	char writer[96];
+	char abi[32];
+	u64 kho;
+	u64 luo;
+	u64 flb;
+	struct {
+		u64 phys;
+		bool scalable;
+	} vtd_roots[SOURCE_MAX_VTD_ROOTS];
+	u32 nr_vtd_roots;
+	bool has_kho;
+	bool has_luo;
+	bool has_flb;
+};
+
+/**
+ * source_open - open an image, its format detected by content
+ * @path: the image
+ * @options: from the command line
+ * @message: on failure, one line for people (no newline)
+ * @message_size: bytes at @message
+ *
+ * Return: the source, or NULL: unreadable, a directory, empty, /dev/zero, not
+ * an image at all, truncated, or damaged.
+ */
+struct source *source_open(const char *path, const struct source_options *options, char *message,
+			   size_t message_size);
+void source_close(struct source *source);
+
+/** source_format - e.g. "ELF vmcore", "kdump-compressed, flattened", "portable image", "raw memory" */
+const char *source_format(const struct source *source);
+u32 source_page_shift(const struct source *source);
+/** source_hints - NULL when the format carries none */
+const struct source_hints *source_hints(const struct source *source);
+
+/**
+ * source_read - copy bytes; may cross pages
+ */
+enum source_status source_read(struct source *source, u64 phys, void *buffer, size_t length);
+
+/**
+ * source_map - a pointer to bytes within one page of the image
+ *
+ * Return: a pointer that stays valid for IOMMUSER_MAP_HELD further calls; NULL
+ * when the bytes are missing or cannot be read (source_last_status() tells).
+ */
+const void *source_map(struct source *source, u64 phys, u64 length);
+enum source_status source_last_status(const struct source *source);
+/** source_error - what failed last, for people; "" when nothing did */
+const char *source_error(const struct source *source);
+
+/**
+ * source_next_range - memory that the image holds, in ascending order
+ * @from: only what is at or above this address
+ * @start: start of the range, page aligned, at least @from
+ * @end: first byte after it
+ *
+ * Return: false when there is no more.
+ */
+bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end);
+
+/**
+ * source_next_preserved - the preserved set that a portable image carries
+ * @cursor: 0 to start with
+ *
+ * Return: false when there is no more, or the image carries none
+ * (source_has_preserved() tells which), or the file changed underneath (then
+ * source_last_status() is SOURCE_FAILED).
+ */
+bool source_next_preserved(struct source *source, u64 *cursor, u64 *phys, u64 *length);
+bool source_has_preserved(const struct source *source);
+
+/**
+ * source_set_recorder - be told of every page that source_map() and source_read() touch
+ * @record: called with the page's address, perhaps often for one page; NULL to stop
+ */
+void source_set_recorder(struct source *source, void (*record)(void *ctx, u64 page), void *ctx);
+
+/** source_pause_recorder - what is read from now on is not recorded, or is again */
+void source_pause_recorder(struct source *source, bool pause);
+
+/** source_bytes_read - bytes of memory read from the file so far */
+u64 source_bytes_read(const struct source *source);
+
+/** source_env - the library's view of the source; valid as long as the source */
+struct iommuser_env source_env(struct source *source);
+
+#endif /* SOURCE_H */
