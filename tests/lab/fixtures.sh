@@ -58,9 +58,10 @@ make_fixtures() {
 
 	root=$(fact "${mode^^}_VTD_ROOT")
 	postboot_root=$(fact "${mode^^}_POSTBOOT_VTD_ROOT")
-	extract "$root:$mode" "$mode-jump"
+	extract "$root:$mode" "$mode-jump" --origin at-jump
 	check_jump "$mode"
-	extract "$postboot_root:$mode" "$mode-postboot" --post-boot
+	extract "$postboot_root:$mode" "$mode-postboot" --origin post-boot \
+		--kho "$(fact "${mode^^}_KHO_FDT")"
 	cp "$outdir/$mode-dmar.txt" "$outdir/$mode-postboot-dmar.txt" "$work/"
 	head -n "$domain_lines" "$outdir/$mode-domain.txt" > "$work/$mode-domain.txt"
 }

@@ -151,10 +151,17 @@ static enum handover_result open_kho(struct handover *handover, const struct opt
 
 static enum handover_result open_pages(struct handover *handover)
 {
+	/* After the next kernel's boot it is to be expected, so no more than a warning. */
+	const struct iommuser_finding gone = {
+		.id = IOMMUSER_FINDING_KHO_NOT_SELF_REFERENT,
+		.severity = IOMMUSER_WARNING,
+		.phys = handover->kho.fdt_phys,
+	};
 	int error;
 
 	if (!source_has_preserved(handover->source) && map_is_gone(handover)) {
 		handover->origin = "post-boot";
+		report_finding(handover->report, &gone);
 		handover_note(handover, "the next kernel has booted: this handover's memory map and "
 					"LUO state are gone");
 		return HANDOVER_OK;
@@ -429,8 +436,8 @@ enum handover_result handover_open(struct handover *handover, const struct optio
 	handover->source = source;
 	handover->env = source_env(source);
 	handover->origin = hints_of(handover)->origin[0] ? hints_of(handover)->origin : "unknown";
-	if (options->post_boot)
-		handover->origin = "post-boot";
+	if (options->origin)
+		handover->origin = options->origin;
 	handover->report = report_new();
 	if (!handover->report)
 		return HANDOVER_NO_MEMORY;

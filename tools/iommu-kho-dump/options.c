@@ -25,6 +25,7 @@ enum {
 	OPTION_FLB,
 	OPTION_ABI,
 	OPTION_VTD_ROOT,
+	OPTION_ORIGIN,
 	OPTION_POST_BOOT,
 	OPTION_LIMIT,
 	OPTION_VERSION,
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
 	{ "flb", required_argument, NULL, OPTION_FLB },
 	{ "abi", required_argument, NULL, OPTION_ABI },
 	{ "vtd-root", required_argument, NULL, OPTION_VTD_ROOT },
+	{ "origin", required_argument, NULL, OPTION_ORIGIN },
 	{ "post-boot", no_argument, NULL, OPTION_POST_BOOT },
 	{ "limit", required_argument, NULL, OPTION_LIMIT },
 	{ "output", required_argument, NULL, 'o' },
@@ -86,7 +88,9 @@ static const char usage_text[] =
 	"What the image does not say itself\n"
 	"  --flat[=BASE]      raw memory; byte 0 is physical BASE (0)\n"
 	"  --page-size SIZE   4K, 16K or 64K\n"
-	"  --post-boot        shows the next kernel after its boot, not the jump\n"
+	"  --origin WHEN      when it was taken: at-jump, outgoing (before it), incoming\n"
+	"                     (the next kernel's own stream), post-boot, unknown\n"
+	"  --post-boot        short for --origin post-boot\n"
 	"\n"
 	"PHYS is 0x...; exit status: 0 fine (warnings too), 1 verify found errors or\n"
 	"lacks metadata, 2 wrong usage, 3 unreadable or no handover, 4 internal error.\n";
@@ -168,6 +172,21 @@ static enum options_result parse_page_size(struct options *options, const char *
 	return wrong("--page-size: '%s' is not 4K, 16K or 64K", text);
 }
 
+static enum options_result parse_origin(struct options *options, const char *text)
+{
+	static const char *const origins[] = { "at-jump", "outgoing", "incoming", "post-boot",
+					       "unknown" };
+	size_t i;
+
+	for (i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+		if (!strcmp(text, origins[i])) {
+			options->origin = origins[i];
+			return OPTIONS_RUN;
+		}
+	}
+	return wrong("--origin: '%s' is not at-jump, outgoing, incoming, post-boot or unknown", text);
+}
+
 static enum options_result parse_option(struct options *options, int option)
 {
 	switch (option) {
@@ -178,8 +197,10 @@ static enum options_result parse_option(struct options *options, int option)
 		options->list_roots = true;
 		return OPTIONS_RUN;
 	case OPTION_POST_BOOT:
-		options->post_boot = true;
+		options->origin = "post-boot";
 		return OPTIONS_RUN;
+	case OPTION_ORIGIN:
+		return parse_origin(options, optarg);
 	case OPTION_EXPLAIN:
 		options->explain = optarg;
 		return OPTIONS_RUN;

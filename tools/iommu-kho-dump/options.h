@@ -25,12 +25,11 @@
  * @source: how to read the image
  * @json: one JSON object instead of text
  * @list_roots: only list the KHO FDTs found
- * @post_boot: the image shows the next kernel after its boot
+ * @origin: when the image was taken, as --origin says; NULL when not given
  * @kho: address of --kho
  * @luo: address of --luo
  * @flb: address of --flb
  * @abi: layout of --abi, NULL to find out
- * @scratch: address and size of --scratch
  * @vtd_root: address of --vtd-root
  * @vtd_mode: 0 to find out, else IOMMUSER_IOMMU_MODE_*
  * @limit: findings and records to print
@@ -40,10 +39,10 @@ struct options {
 	const char *image;
 	const char *output;
 	const char *explain;
+	const char *origin;
 	struct source_options source;
 	bool json;
 	bool list_roots;
-	bool post_boot;
 	bool has_kho;
 	bool has_luo;
 	bool has_flb;
