@@ -19,7 +19,7 @@ u64 iommuser_chain_capacity(const struct iommuser_env *env,
 int iommuser_chain_start(struct iommuser_chain *chain, const struct iommuser_env *env,
 			 const struct iommuser_chain_shape *shape, u64 first)
 {
-	if (env->page_shift < IOMMUSER_MIN_PAGE_SHIFT || env->page_shift > IOMMUSER_MAX_PAGE_SHIFT)
+	if (!valid_page_shift(env->page_shift))
 		return -IOMMUSER_EINVAL;
 	if (shape->header_size < MIN_HEADER_SIZE || shape->header_size >= env_page_size(env))
 		return -IOMMUSER_EINVAL;

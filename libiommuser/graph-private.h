@@ -7,8 +7,15 @@
 
 #include <iommuser/graph.h>
 
+#define MAX_SEGMENT 0xffff
+#define MAX_BDF 0xffff
+#define MAX_PASID 0xfffff
+
 /* Key of a requester in the device and alias indexes. */
 u64 requester_key(u64 segment, u64 bdf);
+
+/* The type of the unit that a device record refers to, IOMMUSER_IOMMU_TYPE_*. */
+u64 graph_unit_type(const struct iommuser_graph *graph, const struct iommuser_device *device);
 
 /* Key of a domain id of a unit in the DID indexes. */
 static inline u64 did_key(u64 unit, u64 did)

@@ -90,7 +90,7 @@ u64 iommuser_graph_size(const struct iommuser_root *root, const struct iommuser_
 	return arena.used;
 }
 
-static bool has_device_variants(const struct iommuser_revision *revision)
+static OWN_FRAME bool has_device_variants(const struct iommuser_revision *revision)
 {
 	const struct iommuser_record_layout *layout = &revision->kinds[IOMMUSER_KIND_DEVICE];
 	u32 i;
@@ -115,6 +115,10 @@ static int index_pages(struct iommuser_graph *graph, u32 kind)
 		return error;
 	for (; at < graph->first_page[kind + 1]; at++) {
 		if (iommuser_chain_next(&chain, &page) != 1)
+			return -IOMMUSER_ECORRUPT;
+		/* Positions are found by division only where all pages are full. */
+		if (!graph->survey->kinds[kind].irregular && at + 1 < graph->first_page[kind + 1] &&
+		    page.count != iommuser_chain_capacity(graph->env, &chain.shape))
 			return -IOMMUSER_ECORRUPT;
 		graph->pages[at].phys = page.phys;
 		graph->pages[at].first = first;
@@ -167,8 +171,8 @@ int iommuser_graph_bytes(const struct iommuser_graph *graph, u32 kind, u64 posit
 }
 
 /* The type of the unit that a device record refers to. */
-static OWN_FRAME u64 unit_type(const struct iommuser_graph *graph,
-			       const struct iommuser_device *device)
+OWN_FRAME u64 graph_unit_type(const struct iommuser_graph *graph,
+			      const struct iommuser_device *device)
 {
 	union iommuser_record unit;
 	u64 position;
@@ -193,7 +197,7 @@ int iommuser_graph_read(const struct iommuser_graph *graph, u32 kind, u64 positi
 		return error;
 	iommuser_decode(revision, kind, variant, bytes, phys, record);
 	if (kind == IOMMUSER_KIND_DEVICE && graph->device_variants) {
-		variant = unit_type(graph, &record->device);
+		variant = graph_unit_type(graph, &record->device);
 		if (variant != IOMMUSER_IOMMU_TYPE_INTEL)
 			iommuser_decode(revision, kind, variant, bytes, phys, record);
 	}
@@ -221,12 +225,12 @@ int iommuser_graph_resolve(const struct iommuser_graph *graph, u64 phys, u32 kin
 
 u64 requester_key(u64 segment, u64 bdf)
 {
-	return segment << 16 | (bdf & 0xffff);
+	return segment << 32 | bdf;
 }
 
 static u64 attachment_key(u64 device, bool has_pasid, u64 pasid)
 {
-	return device << 21 | (u64)has_pasid << 20 | (pasid & 0xfffff);
+	return device << 33 | (u64)has_pasid << 32 | pasid;
 }
 
 int iommuser_graph_find_iommu(const struct iommuser_graph *graph, u64 token, u64 *position)
@@ -234,21 +238,31 @@ int iommuser_graph_find_iommu(const struct iommuser_graph *graph, u64 token, u64
 	return index_find(&graph->tokens, token, position);
 }
 
+static OWN_FRAME int find_requester(const struct iommuser_index *index, u64 segment, u64 bdf,
+				    u64 *position)
+{
+	if (segment > MAX_SEGMENT || bdf > MAX_BDF)
+		return -IOMMUSER_ENOENT;
+	return index_find(index, requester_key(segment, bdf), position);
+}
+
 int iommuser_graph_find_device(const struct iommuser_graph *graph, u64 segment, u64 bdf,
 			       u64 *position)
 {
-	return index_find(&graph->devices, requester_key(segment, bdf), position);
+	return find_requester(&graph->devices, segment, bdf, position);
 }
 
 int iommuser_graph_find_alias(const struct iommuser_graph *graph, u64 segment, u64 bdf,
 			      u64 *position)
 {
-	return index_find(&graph->aliases, requester_key(segment, bdf), position);
+	return find_requester(&graph->aliases, segment, bdf, position);
 }
 
 int iommuser_graph_find_attachment(const struct iommuser_graph *graph, u64 device, bool has_pasid,
 				   u64 pasid, u64 *position)
 {
+	if (pasid > MAX_PASID)
+		return -IOMMUSER_ENOENT;
 	return index_find(&graph->attachments, attachment_key(device, has_pasid, pasid), position);
 }
 
@@ -338,8 +352,7 @@ static OWN_FRAME void prefetch_device(const struct iommuser_graph *graph,
 	index_prefetch(&graph->devices, requester_key(ahead.device.segment, ahead.device.bdf));
 }
 
-static OWN_FRAME int index_page(struct iommuser_graph *graph,
-				const struct iommuser_graph_page *page)
+static int index_page(struct iommuser_graph *graph, const struct iommuser_graph_page *page)
 {
 	const struct iommuser_revision *revision = graph->root->revision;
 	u64 size = graph->survey->kinds[page->kind].record_size;

@@ -79,10 +79,13 @@ static inline u64 mix64(u64 x)
 {
 	x ^= x >> 32;
 	x *= 0x9e3779b97f4a7c15ULL;
-	x ^= x >> 29;
-	x *= 0xd6e8feb86659fd93ULL;
-	x ^= x >> 32;
-	return x;
+	return x ^ x >> 32;
+}
+
+/* Page sizes that a kernel can have: 4, 16 and 64 KiB. */
+static inline bool valid_page_shift(u32 shift)
+{
+	return shift >= IOMMUSER_MIN_PAGE_SHIFT && shift <= IOMMUSER_MAX_PAGE_SHIFT && !(shift & 1);
 }
 
 /*

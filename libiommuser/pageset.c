@@ -41,6 +41,7 @@ int iommuser_pageset_init(struct iommuser_pageset *set, void *memory, u64 size, 
 
 	memset(set, 0, sizeof(*set));
 	set->directory = memory;
+	set->seed = (uintptr_t)memory;
 	set->mask = directory_entries(max_chunks) - 1;
 	set->max_chunks = max_chunks;
 	set->chunks = (u64 *)(set->directory + set->mask + 1);
@@ -53,7 +54,7 @@ int iommuser_pageset_init(struct iommuser_pageset *set, void *memory, u64 size, 
 /* The directory entry of a chunk, or the free one where it would go. */
 static OWN_FRAME struct iommuser_chunk *find_entry(const struct iommuser_pageset *set, u64 key)
 {
-	u64 at = mix64(key) & set->mask;
+	u64 at = mix64(key ^ set->seed) & set->mask;
 
 	while (set->directory[at].key && set->directory[at].key != key)
 		at = (at + 1) & set->mask;
@@ -209,25 +210,27 @@ int iommuser_pageset_visit(struct iommuser_pageset *set, enum iommuser_plane pla
 	return was_set;
 }
 
+/* The pages of a word that are in all planes of @in and in none of @exclude. */
 static u64 selected_word(const struct iommuser_pageset *set, u32 in, u32 exclude, u64 word)
 {
-	u64 bits = set->planes[in][word];
+	u64 bits = ~0ULL;
 	u32 i;
 
-	for (i = 0; i < IOMMUSER_NR_PLANES; i++)
+	for (i = 0; i < IOMMUSER_NR_PLANES; i++) {
+		if (in & 1U << i)
+			bits &= set->planes[i] ? set->planes[i][word] : 0;
 		if ((exclude & 1U << i) && set->planes[i])
 			bits &= ~set->planes[i][word];
+	}
 	return bits;
 }
 
-bool iommuser_pageset_next(const struct iommuser_pageset *set, enum iommuser_plane in, u64 *cursor,
-			   u32 exclude, u64 *phys, u64 *length)
+bool iommuser_pageset_next(const struct iommuser_pageset *set, u32 in, u64 *cursor, u32 exclude,
+			   u64 *phys, u64 *length)
 {
 	u64 total = set->nr_chunks * CHUNK_PAGES;
 	u64 at = *cursor, end, bits, slot;
 
-	if ((u32)in >= IOMMUSER_NR_PLANES || !set->planes[in])
-		return false;
 	for (;; at = (at | 63) + 1) {
 		if (at >= total) {
 			*cursor = total;

@@ -231,19 +231,17 @@ static int add_leaves(struct pt_walk *walk, u32 level, u32 index, u64 entry, u64
 /* Leaves from @index on that continue @entry; the hot loop of every walk. */
 static u32 count_continuing(const struct pt_walk *walk, const u8 *entries, u32 index, u64 entry)
 {
+	u64 room = ((1ULL << walk->table->output_width) - leaf_phys(entry, 0)) >>
+		   IOMMUSER_TABLE_SHIFT;
+	u32 stop = room < ENTRIES - index ? index + (u32)room : ENTRIES;
 	u64 compare = ~walk->format->ignored;
-	u64 expected = entry;
 	u32 i;
 
-	for (i = index + 1; i < ENTRIES; i++) {
-		expected += IOMMUSER_TABLE_SIZE;
-		if ((load_le64(entries + i * ENTRY_SIZE) ^ expected) & compare)
+	for (i = index + 1; i < stop; i++) {
+		entry += IOMMUSER_TABLE_SIZE;
+		if ((load_le64(entries + i * ENTRY_SIZE) ^ entry) & compare)
 			break;
 	}
-	/* The address field must not have carried into what lies above it. */
-	if ((leaf_phys(entry, 0) + (u64)(i - index) * IOMMUSER_TABLE_SIZE - 1) &
-	    walk->output_excess)
-		return 1;
 	return i - index;
 }
 
@@ -295,6 +293,15 @@ static int scan_leaves(struct pt_walk *walk, const u8 *entries)
 	return 0;
 }
 
+/* Is the table one of those that lead to it? */
+static bool on_path(const struct pt_walk *walk, u64 phys, u32 level)
+{
+	while (level++ < walk->table->top_level)
+		if (walk->tables[level] == phys)
+			return true;
+	return false;
+}
+
 /*
  * Open the table at @phys as that of @level. @entries becomes NULL when the
  * table is not to be walked.
@@ -320,6 +327,9 @@ static int enter_table(struct pt_walk *walk, u64 phys, u32 level, const u8 **ent
 			report_entry(walk, IOMMUSER_FINDING_CLOSURE_PAGE_TABLE, phys, phys, 0);
 		if (seen)
 			return 0;
+	} else if (on_path(walk, phys, level)) {
+		report_entry(walk, IOMMUSER_FINDING_PT_REPEATED, phys, phys, 0);
+		return 0;
 	} else if (walk->counts->nr_tables >= walk->max_tables) {
 		return -IOMMUSER_ENOSPC;
 	}
@@ -460,7 +470,7 @@ int iommuser_pt_translate(const struct iommuser_pt_table *table, u64 iova,
 	u32 level = table->top_level;
 	u32 permissions = IOMMUSER_PT_READ | IOMMUSER_PT_WRITE | IOMMUSER_PT_SNOOP;
 	u32 width = IOMMUSER_TABLE_SHIFT + INDEX_BITS * (table->top_level + 1);
-	u64 above;
+	u64 above, leaf;
 
 	memset(translation, 0, sizeof(*translation));
 	if (!format)
@@ -489,18 +499,18 @@ int iommuser_pt_translate(const struct iommuser_pt_table *table, u64 iova,
 			return 0;
 		permissions &= permissions_of(format, step->entry) |
 			       (is_leaf(step->entry, level) ? 0 : IOMMUSER_PT_SNOOP);
-		if (step->entry & excess_bits(table))
+		if (step->entry & (excess_bits(table) | format->reserved))
 			return -IOMMUSER_ECORRUPT;
 		if (is_leaf(step->entry, level))
 			break;
 		phys = step->entry & IOMMUSER_ADDRESS_MASK;
 		level--;
 	}
-	if (level > MAX_LEAF_LEVEL)
+	leaf = translation->steps[translation->nr_steps - 1].entry;
+	if (level > MAX_LEAF_LEVEL || (level && misaligned_bits(format, leaf, level)))
 		return -IOMMUSER_ECORRUPT;
 	translation->mapped = true;
-	translation->phys = leaf_phys(translation->steps[translation->nr_steps - 1].entry, level) |
-			    (iova & (level_size(level) - 1));
+	translation->phys = leaf_phys(leaf, level) | (iova & (level_size(level) - 1));
 	translation->permissions = permissions;
 	return 0;
 }

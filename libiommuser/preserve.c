@@ -36,8 +36,8 @@ static int drop_page(struct table_walk *walk, u64 phys)
 	return 0;
 }
 
-static int walk_kept(const struct iommuser_preserve *preserve, struct table_walk *walk, u32 kind,
-		     const union iommuser_record *record)
+static OWN_FRAME int walk_kept(const struct iommuser_preserve *preserve, struct table_walk *walk,
+			       u32 kind, const union iommuser_record *record)
 {
 	walk->env = preserve->tables;
 	walk->scalable = kind == IOMMUSER_KIND_IOMMU &&
@@ -81,7 +81,7 @@ static void drop_user(struct iommuser_preserve *preserve, struct iommuser_preser
 	iommuser_writer_set_references(preserve->writer, object->phys, object->users);
 }
 
-static void forget(struct iommuser_preserved *object)
+static OWN_FRAME void forget(struct iommuser_preserved *object)
 {
 	object->phys = 0;
 	object->users = 0;
@@ -187,7 +187,7 @@ static int get_unit(struct iommuser_preserve *preserve, const struct iommuser_io
 }
 
 /* Unpreserve a unit that no device uses. */
-static void put_unit(struct iommuser_preserve *preserve, struct iommuser_preserved *unit)
+static OWN_FRAME void put_unit(struct iommuser_preserve *preserve, struct iommuser_preserved *unit)
 {
 	if (unit->users)
 		return;
@@ -198,8 +198,8 @@ static void put_unit(struct iommuser_preserve *preserve, struct iommuser_preserv
 
 /* Devices */
 
-static OWN_FRAME int add_attachment(struct iommuser_preserve *preserve,
-				    struct iommuser_preserved_device *handle, u32 did)
+static int add_attachment(struct iommuser_preserve *preserve,
+			  struct iommuser_preserved_device *handle, u32 did)
 {
 	union iommuser_record record;
 	int error;
@@ -234,9 +234,8 @@ static void remove_aliases(struct iommuser_preserve *preserve,
 	}
 }
 
-static OWN_FRAME int add_aliases(struct iommuser_preserve *preserve,
-				 struct iommuser_preserved_device *handle,
-				 const struct iommuser_device_request *request)
+static int add_aliases(struct iommuser_preserve *preserve, struct iommuser_preserved_device *handle,
+		       const struct iommuser_device_request *request)
 {
 	union iommuser_record record;
 	int error;

@@ -84,8 +84,8 @@ static OWN_FRAME void give_back(struct iommuser_restore *restore, u32 kind,
 	walk_claim(&claim, kind, record, give_page);
 }
 
-static OWN_FRAME int take_pages(struct iommuser_restore *restore, u32 kind,
-				const union iommuser_record *record)
+static int take_pages(struct iommuser_restore *restore, u32 kind,
+		      const union iommuser_record *record)
 {
 	struct claim claim = { .restore = restore };
 	int error = walk_claim(&claim, kind, record, take_page);
@@ -155,9 +155,8 @@ u64 iommuser_restore_size(const struct iommuser_restore *restore)
 	return restore->open ? iommuser_graph_size(&restore->root, &restore->survey) : 0;
 }
 
-static OWN_FRAME int verify_to_level(struct iommuser_restore *restore,
-				     enum iommuser_restore_level level,
-				     const struct iommuser_reporter *reporter)
+static int verify_to_level(struct iommuser_restore *restore, enum iommuser_restore_level level,
+			   const struct iommuser_reporter *reporter)
 {
 	struct iommuser_verify verify = {
 		.env = restore->env,
@@ -208,7 +207,7 @@ static bool same_unit(const struct iommuser_restore *restore, const struct iommu
 }
 
 /* Kind of the records that say which DID is used. */
-static u32 did_kind(const struct iommuser_restore *restore)
+static OWN_FRAME u32 did_kind(const struct iommuser_restore *restore)
 {
 	return restore->root.revision->properties & IOMMUSER_REVISION_ATTACHMENTS ?
 		       IOMMUSER_KIND_ATTACHMENT :
@@ -216,7 +215,7 @@ static u32 did_kind(const struct iommuser_restore *restore)
 }
 
 /* The reference to the unit, and the DID, of record @position of did_kind(). */
-static OWN_FRAME bool did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
+static bool did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
 {
 	union iommuser_record record;
 	u32 kind = did_kind(restore);
@@ -377,7 +376,7 @@ int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment,
 
 /* The end */
 
-static OWN_FRAME bool all_claimed(const struct iommuser_restore *restore, u32 kind)
+static bool all_claimed(const struct iommuser_restore *restore, u32 kind)
 {
 	u64 count = iommuser_graph_count(&restore->graph, kind);
 	union iommuser_record record;

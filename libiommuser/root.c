@@ -151,7 +151,7 @@ int iommuser_root_open(const struct iommuser_env *env, const struct iommuser_rev
 	int error = 0;
 	u32 kind;
 
-	if (env->page_shift < IOMMUSER_MIN_PAGE_SHIFT || env->page_shift > IOMMUSER_MAX_PAGE_SHIFT)
+	if (!valid_page_shift(env->page_shift))
 		return -IOMMUSER_EINVAL;
 	if ((revision->properties & IOMMUSER_REVISION_SEALED) && !env->crc32)
 		return -IOMMUSER_EINVAL;

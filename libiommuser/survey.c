@@ -74,8 +74,8 @@ static OWN_FRAME void expect(const struct chain_check *check, enum iommuser_find
 		report_at(check->reporter, id, page->phys, found, expected);
 }
 
-static void check_sealed_header(const struct chain_check *check,
-				const struct iommuser_chain_page *page)
+static OWN_FRAME void check_sealed_header(const struct chain_check *check,
+					  const struct iommuser_chain_page *page)
 {
 	u32 found = iommuser_seal_read(page->bytes, CRC_OFFSET);
 
@@ -94,7 +94,7 @@ static void check_sealed_header(const struct chain_check *check,
 		report_at(check->reporter, IOMMUSER_FINDING_CHAIN_RESERVED, page->phys, 1, 0);
 }
 
-static void check_page(struct chain_check *check, const struct iommuser_chain_page *page)
+static OWN_FRAME void check_page(struct chain_check *check, const struct iommuser_chain_page *page)
 {
 	u64 used = check->chain.shape.header_size + page->count * check->survey->record_size;
 	struct iommuser_finding partial = {
@@ -132,7 +132,7 @@ static void count_live(struct chain_check *check, const struct iommuser_chain_pa
 }
 
 /* Was @phys among the first @nr_pages pages of this very chain? */
-static bool in_this_chain(const struct chain_check *check, u64 phys, u64 nr_pages)
+static OWN_FRAME bool in_this_chain(const struct chain_check *check, u64 phys, u64 nr_pages)
 {
 	struct iommuser_chain_page page;
 	struct iommuser_chain again;
@@ -179,7 +179,7 @@ static void report_problem(const struct chain_check *check)
 		check->reporter->report(check->reporter->ctx, problem);
 }
 
-static void walk_chain(struct chain_check *check)
+static OWN_FRAME void walk_chain(struct chain_check *check)
 {
 	struct iommuser_chain_survey *survey = check->survey;
 	struct iommuser_chain_page page;

@@ -52,7 +52,7 @@ static int leave_table(void *ctx, u64 phys, u32 level)
 	return walk->page(walk, phys);
 }
 
-static OWN_FRAME int walk_domain(struct table_walk *walk, const struct iommuser_domain *domain)
+static int walk_domain(struct table_walk *walk, const struct iommuser_domain *domain)
 {
 	bool unusable = false;
 	const struct iommuser_reporter reporter = { .ctx = &unusable, .report = note_finding };

@@ -11,10 +11,6 @@
 #include "internal.h"
 #include "report.h"
 
-#define MAX_SEGMENT 0xffff
-#define MAX_BDF 0xffff
-#define MAX_PASID 0xfffff
-
 static inline bool verify_sealed(const struct iommuser_verify *verify)
 {
 	return verify->root->revision->properties & IOMMUSER_REVISION_SEALED;

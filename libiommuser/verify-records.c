@@ -83,7 +83,10 @@ void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_r
 	union iommuser_record iommu;
 	u64 other;
 
-	if (verify_sealed(verify) && !read_live(verify, IOMMUSER_KIND_IOMMU, unit, &iommu)) {
+	if (read_live(verify, IOMMUSER_KIND_IOMMU, unit, &iommu) ||
+	    iommu.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
+		return;
+	if (verify_sealed(verify)) {
 		first = iommu.iommu.first_did < first ? first : iommu.iommu.first_did;
 		limit = iommu.iommu.did_limit > limit ? limit : iommu.iommu.did_limit;
 	}
@@ -101,7 +104,8 @@ void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_r
 }
 
 /* Everything that holds for a record of any kind. Return: false for a deleted one. */
-static bool check_common(const struct record_check *check, const void *bytes, u64 variant)
+static bool check_common(const struct record_check *check, const void *bytes, u64 variant,
+			 u64 index)
 {
 	struct iommuser_verify *verify = check->verify;
 	const struct iommuser_revision *revision = verify->root->revision;
@@ -112,8 +116,8 @@ static bool check_common(const struct record_check *check, const void *bytes, u6
 	if (record->common.flags & ~(u64)layout->known_flags)
 		bad(check, IOMMUSER_FINDING_REC_FLAGS, IOMMUSER_FIELD_FLAGS, record->common.flags,
 		    layout->known_flags);
-	if (has(check, IOMMUSER_FIELD_INDEX) && record->common.index != check->position)
-		bad(check, IOMMUSER_FINDING_REC_INDEX, IOMMUSER_FIELD_INDEX, record->common.index,
+	if (has(check, IOMMUSER_FIELD_INDEX) && index != check->position)
+		bad(check, IOMMUSER_FINDING_REC_INDEX, IOMMUSER_FIELD_INDEX, index,
 		    check->position);
 	if (record_deleted(record)) {
 		if (verify_sealed(verify) &&
@@ -227,7 +231,7 @@ static OWN_FRAME void check_domain(const struct record_check *check)
 }
 
 /* A unit works in one mode; where records do not say which, devices do. */
-static void learn_mode(const struct record_check *check, u64 unit_position)
+static OWN_FRAME void learn_mode(const struct record_check *check, u64 unit_position)
 {
 	const struct iommuser_device *device = &check->record->device;
 	u32 *unit = &check->verify->graph->unit_segments[unit_position];
@@ -324,7 +328,7 @@ static OWN_FRAME void check_alias(const struct record_check *check)
 }
 
 /* The unit of the device record at @position. */
-static OWN_FRAME bool unit_of_device(const struct iommuser_verify *verify, u64 position, u64 *unit)
+static bool unit_of_device(const struct iommuser_verify *verify, u64 position, u64 *unit)
 {
 	union iommuser_record device;
 
@@ -364,7 +368,8 @@ static OWN_FRAME void check_attachment(const struct record_check *check)
 static OWN_FRAME void check_hwpt(const struct record_check *check)
 {
 	const struct iommuser_hwpt *hwpt = &check->record->hwpt;
-	u64 key = mix64(hwpt->iommufd_token) + hwpt->hwpt_token;
+	u64 key = mix64(mix64(hwpt->iommufd_token ^ check->verify->graph->hwpts.seed) +
+			hwpt->hwpt_token);
 	union iommuser_record other;
 	u64 position, domain;
 
@@ -420,7 +425,7 @@ static OWN_FRAME int check_record(struct iommuser_verify *verify, u32 kind, u64 
 	};
 	u64 variant = IOMMUSER_IOMMU_TYPE_INTEL;
 	const void *bytes;
-	u64 phys;
+	u64 phys, index;
 	int error;
 
 	error = iommuser_graph_read(verify->graph, kind, position, &record);
@@ -428,17 +433,17 @@ static OWN_FRAME int check_record(struct iommuser_verify *verify, u32 kind, u64 
 		error = iommuser_graph_bytes(verify->graph, kind, position, &bytes, &phys);
 	if (error)
 		return error;
-	if (kind == IOMMUSER_KIND_DEVICE && (record.device.cdtab_l1 || record.device.cdtab_l2))
-		variant = IOMMUSER_IOMMU_TYPE_ARM_SMMUV3;
+	if (kind == IOMMUSER_KIND_DEVICE && verify->graph->device_variants)
+		variant = graph_unit_type(verify->graph, &record.device);
 	verify->counts.nr_records++;
-	if (!check_common(&check, bytes, variant))
-		return 0;
+	index = record.common.index;
 	record.common.index = position;
-	check_kind(&check);
+	if (check_common(&check, bytes, variant, index))
+		check_kind(&check);
 	return 0;
 }
 
-static void check_counts(const struct record_check *check, u64 counted)
+static OWN_FRAME void check_counts(const struct record_check *check, u64 counted)
 {
 	u32 kind = check->kind;
 	enum iommuser_finding_id id =
@@ -451,7 +456,7 @@ static void check_counts(const struct record_check *check, u64 counted)
 		bad(check, id, IOMMUSER_FIELD_REF_COUNT, check->record->common.ref_count, expected);
 }
 
-static OWN_FRAME void check_references_to(struct iommuser_verify *verify, u32 kind, u64 position)
+static void check_references_to(struct iommuser_verify *verify, u32 kind, u64 position)
 {
 	union iommuser_record record;
 	struct record_check check = { verify, &record, position, kind };
@@ -472,7 +477,7 @@ static OWN_FRAME void check_references_to(struct iommuser_verify *verify, u32 ki
 }
 
 /* Could every reference to records of @kind be followed? */
-static bool referrers_complete(const struct iommuser_verify *verify, u32 kind)
+static OWN_FRAME bool referrers_complete(const struct iommuser_verify *verify, u32 kind)
 {
 	if (kind == IOMMUSER_KIND_IOMMU)
 		return !chain_broken(verify, IOMMUSER_KIND_DEVICE);

@@ -5,8 +5,8 @@
  */
 #include "verify-private.h"
 
-/* Without a preserved set, no domain has more table pages than this (1 PiB in 4 KiB leaves). */
-#define MAX_TABLES (1ULL << 30)
+/* Tables of a domain to walk when nothing tells which were walked before. */
+#define MAX_BLIND_TABLES (1ULL << 20)
 
 static void domain_finding(const struct iommuser_verify *verify,
 			   const union iommuser_record *record, enum iommuser_finding_id id,
@@ -44,16 +44,20 @@ static void compare_with_record(const struct iommuser_verify *verify,
 			       counts->nr_tables);
 }
 
-/* Passes findings on, and remembers whether a table could not be walked. */
+/* Passes findings on as the domain's, and remembers whether a table could not be walked. */
 struct watch {
 	const struct iommuser_reporter *reporter;
+	u64 position;
 	bool incomplete;
 };
 
 static void watch_report(void *ctx, const struct iommuser_finding *finding)
 {
+	struct iommuser_finding of_domain = *finding;
 	struct watch *watch = ctx;
 
+	of_domain.kind = IOMMUSER_KIND_DOMAIN;
+	of_domain.index = watch->position;
 	switch (finding->id) {
 	case IOMMUSER_FINDING_PT_TOP_TABLE:
 	case IOMMUSER_FINDING_PT_UNREADABLE:
@@ -67,12 +71,12 @@ static void watch_report(void *ctx, const struct iommuser_finding *finding)
 	default:
 		break;
 	}
-	watch->reporter->report(watch->reporter->ctx, finding);
+	watch->reporter->report(watch->reporter->ctx, &of_domain);
 }
 
 static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 position)
 {
-	struct watch watch = { .reporter = verify->reporter };
+	struct watch watch = { .reporter = verify->reporter, .position = position };
 	const struct iommuser_reporter reporter = { .ctx = &watch, .report = watch_report };
 	struct iommuser_pt_table table = { .env = verify->env };
 	struct iommuser_pt_counts counts;
@@ -89,13 +93,19 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 		table.output_width = IOMMUSER_PHYS_BITS;
 	if (!table.stage || record.domain.top_level > 4)
 		return 0; /* no device says which format; reported with the record */
-	result = iommuser_pt_walk(&table, verify->set, MAX_TABLES, verify->visitor, &reporter,
+	result = iommuser_pt_walk(&table, verify->set, MAX_BLIND_TABLES, verify->visitor, &reporter,
 				  &counts);
 	if (result == -IOMMUSER_EINVAL)
 		return 0; /* impossible level or width, reported with the record */
 	verify->counts.nr_table_pages += counts.nr_tables;
 	verify->counts.nr_table_entries += counts.nr_entries;
 	verify->counts.nr_domains_walked++;
+	if (result == -IOMMUSER_ENOSPC) {
+		report_unreadable(verify->reporter, IOMMUSER_FINDING_PT_UNREADABLE, NULL,
+				  table.top_table);
+		watch.incomplete = true;
+		result = 0;
+	}
 	compare_with_record(verify, &record, &counts, !watch.incomplete);
 	return result;
 }

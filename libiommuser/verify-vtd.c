@@ -8,6 +8,8 @@
 #include <iommuser/vtd.h>
 
 #define ROOT_LOW_RESERVED 0xffeULL
+/* PASID tables to look at when nothing tells which were looked at before. */
+#define MAX_BLIND_TABLES (1U << 16)
 
 /* One unit under examination. */
 struct unit_check {
@@ -30,6 +32,7 @@ struct device_check {
 	u64 top_level;
 	u64 did;
 	bool has_domain;
+	bool rid_found;
 };
 
 static OWN_FRAME void unit_finding(const struct unit_check *check, enum iommuser_finding_id id,
@@ -96,7 +99,7 @@ static void check_top_and_did(const struct device_check *check, u64 top_table, u
 		device_finding(check, IOMMUSER_FINDING_DID_ENTRY, did, check->did);
 }
 
-static void check_legacy_entry(const struct device_check *check)
+static OWN_FRAME void check_legacy_entry(const struct device_check *check)
 {
 	const struct iommuser_vtd_context *context = &check->context;
 
@@ -164,7 +167,7 @@ static OWN_FRAME void set_domain(struct device_check *check, u64 domain, u64 did
 }
 
 /* Return: false when no attachment explains the entry of @pasid. */
-static OWN_FRAME bool set_pasid_domain(struct device_check *check, u32 pasid)
+static bool set_pasid_domain(struct device_check *check, u32 pasid)
 {
 	union iommuser_record record;
 	u64 position, domain, did;
@@ -186,44 +189,71 @@ static OWN_FRAME bool set_pasid_domain(struct device_check *check, u32 pasid)
 	return true;
 }
 
-static void check_pasid_tables(struct device_check *check,
-			       const struct iommuser_vtd_directory *directory)
+/* Return: false when the directory cannot be read, or was read for another device. */
+static bool account_for_directory(const struct device_check *check,
+				  const struct iommuser_vtd_directory *directory)
 {
 	u64 bytes = directory->nr_pasids / IOMMUSER_VTD_PASIDS_PER_TABLE * 8;
-	u64 at, table;
-	u32 pasid;
+	u64 at;
 
 	for (at = 0; at < bytes; at += IOMMUSER_TABLE_SIZE)
-		account_for_table(check->verify, directory->phys + at,
-				  IOMMUSER_FINDING_VTD_DIRECTORY);
-	for (pasid = 0; pasid < directory->nr_pasids; pasid += IOMMUSER_VTD_PASIDS_PER_TABLE)
-		if (!iommuser_vtd_pasid_table(directory, pasid, &table) && table)
-			account_for_table(check->verify, table, IOMMUSER_FINDING_VTD_PASID_TABLE);
+		if (!account_for_table(check->verify, directory->phys + at,
+				       IOMMUSER_FINDING_VTD_DIRECTORY))
+			return false;
+	return true;
 }
 
-static OWN_FRAME void check_pasids_of(struct device_check *check,
-				      const struct iommuser_vtd_directory *directory)
+static OWN_FRAME void check_pasid(struct device_check *check,
+				  const struct iommuser_vtd_directory *directory, u32 pasid)
 {
-	u32 rid_pasid = (u32)check->record.device.rid_pasid;
 	struct iommuser_vtd_pasid entry;
-	bool rid_found = false, unreadable = false;
-	u32 cursor = 0, pasid;
-	int more;
 
-	while ((more = iommuser_vtd_next_pasid(directory, &cursor, &pasid, &entry))) {
-		if (more < 0) {
-			unreadable = true; /* reported with its table */
-			continue;
-		}
-		check->verify->counts.nr_pasid_entries++;
-		rid_found |= pasid == rid_pasid;
-		if (set_pasid_domain(check, pasid))
-			check_pasid_entry(check, &entry);
-		else
-			device_finding(check, IOMMUSER_FINDING_VTD_PASID_EXTRA, pasid, rid_pasid);
-	}
-	if (!rid_found && !unreadable)
-		device_finding(check, IOMMUSER_FINDING_VTD_PASID_ABSENT, rid_pasid, 0);
+	if (iommuser_vtd_pasid(directory, pasid, &entry) || !entry.present)
+		return;
+	check->verify->counts.nr_pasid_entries++;
+	if (pasid == check->record.device.rid_pasid)
+		check->rid_found = true;
+	if (set_pasid_domain(check, pasid))
+		check_pasid_entry(check, &entry);
+	else
+		device_finding(check, IOMMUSER_FINDING_VTD_PASID_EXTRA, pasid,
+			       check->record.device.rid_pasid);
+}
+
+/* The PASID table that begins with @pasid. Return: false when it cannot be looked at. */
+static bool check_pasid_table(struct device_check *check,
+			      const struct iommuser_vtd_directory *directory, u32 pasid)
+{
+	u64 table;
+	u32 i;
+
+	if (iommuser_vtd_pasid_table(directory, pasid, &table))
+		return false;
+	if (!table)
+		return true;
+	/* Without a set, tables that are met again and again are met in vain. */
+	if (!check->verify->set && check->verify->counts.nr_pasid_tables >= MAX_BLIND_TABLES)
+		return false;
+	check->verify->counts.nr_pasid_tables++;
+	if (!account_for_table(check->verify, table, IOMMUSER_FINDING_VTD_PASID_TABLE))
+		return false;
+	for (i = 0; i < IOMMUSER_VTD_PASIDS_PER_TABLE; i++)
+		check_pasid(check, directory, pasid + i);
+	return true;
+}
+
+static void check_pasids_of(struct device_check *check,
+			    const struct iommuser_vtd_directory *directory)
+{
+	bool complete = true;
+	u32 pasid;
+
+	for (pasid = 0; pasid < directory->nr_pasids; pasid += IOMMUSER_VTD_PASIDS_PER_TABLE)
+		if (!check_pasid_table(check, directory, pasid))
+			complete = false;
+	if (!check->rid_found && complete)
+		device_finding(check, IOMMUSER_FINDING_VTD_PASID_ABSENT,
+			       check->record.device.rid_pasid, 0);
 }
 
 static void check_scalable_entry(struct device_check *check)
@@ -248,8 +278,8 @@ static void check_scalable_entry(struct device_check *check)
 			       device->pasid_entries);
 		return;
 	}
-	check_pasid_tables(check, &directory);
-	check_pasids_of(check, &directory);
+	if (account_for_directory(check, &directory))
+		check_pasids_of(check, &directory);
 }
 
 /* Return: false when the unit at reference @iommu cannot be looked at. */
@@ -330,8 +360,8 @@ static OWN_FRAME void check_alias_entry(const struct iommuser_verify *verify, u6
 			      &alias, IOMMUSER_FIELD_NONE, context.low, low);
 }
 
-static OWN_FRAME bool pasid_present(const struct iommuser_verify *verify,
-				    const struct iommuser_vtd_context *context, u64 pasid)
+static bool pasid_present(const struct iommuser_verify *verify,
+			  const struct iommuser_vtd_context *context, u64 pasid)
 {
 	struct iommuser_vtd_directory directory;
 	struct iommuser_vtd_pasid entry;
@@ -366,7 +396,7 @@ static OWN_FRAME void check_attachment_entry(const struct iommuser_verify *verif
 }
 
 /* Is the requester a preserved device of this unit, or an alias of one? */
-static OWN_FRAME bool requester_known(const struct unit_check *check, u32 bdf)
+static bool requester_known(const struct unit_check *check, u32 bdf)
 {
 	struct iommuser_verify *verify = check->verify;
 	union iommuser_record record;

@@ -36,18 +36,11 @@ int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *
 void iommuser_verify_mapped(const struct iommuser_pageset *set,
 			    const struct iommuser_reporter *reporter)
 {
-	u64 phys, length, cursor = 0, inner, at, bytes;
+	const u32 both = IOMMUSER_IN(IOMMUSER_VISITED) | IOMMUSER_IN(IOMMUSER_MAPPED);
+	u64 phys, length, cursor = 0;
 
-	/* Pages both visited and mapped: visited ones less those visited only. */
-	while (iommuser_pageset_next(set, IOMMUSER_VISITED, &cursor, 0, &phys, &length)) {
-		inner = cursor - (length >> IOMMUSER_TABLE_SHIFT);
-		while (inner < cursor &&
-		       iommuser_pageset_next(set, IOMMUSER_MAPPED, &inner, 0, &at, &bytes)) {
-			if (at < phys || at >= phys + length)
-				break;
-			report_at(reporter, IOMMUSER_FINDING_CLOSURE_METADATA_MAPPED, at, at, 0);
-		}
-	}
+	while (iommuser_pageset_next(set, both, &cursor, 0, &phys, &length))
+		report_at(reporter, IOMMUSER_FINDING_CLOSURE_METADATA_MAPPED, phys, phys, 0);
 }
 
 int iommuser_verify_all(struct iommuser_verify *verify)

@@ -175,7 +175,7 @@ int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32
 
 	if (pasid >= directory->nr_pasids)
 		return -IOMMUSER_EINVAL;
-	if (directory->phys % IOMMUSER_TABLE_SIZE)
+	if (directory->phys % IOMMUSER_TABLE_SIZE || directory->phys >= IOMMUSER_PHYS_LIMIT)
 		return -IOMMUSER_ECORRUPT;
 	error = iommuser_access(directory->env, directory->phys + slot * DIRECTORY_ENTRY_SIZE,
 				DIRECTORY_ENTRY_SIZE, DIRECTORY_ENTRY_SIZE, &bytes);

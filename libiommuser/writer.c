@@ -68,7 +68,7 @@ int iommuser_writer_start(struct iommuser_writer *writer, const struct iommuser_
 	u32 length = release_length(kernel_release);
 	u8 *root;
 
-	if (env->page_shift < IOMMUSER_MIN_PAGE_SHIFT || env->page_shift > IOMMUSER_MAX_PAGE_SHIFT)
+	if (!valid_page_shift(env->page_shift))
 		return -IOMMUSER_EINVAL;
 	if (!env->crc32 || length > MAX_RELEASE)
 		return -IOMMUSER_EINVAL;

@@ -78,7 +78,8 @@ struct iommuser_chain {
  * @env: of the image
  * @shape: of the chain
  */
-u64 iommuser_chain_capacity(const struct iommuser_env *env, const struct iommuser_chain_shape *shape);
+u64 iommuser_chain_capacity(const struct iommuser_env *env,
+			    const struct iommuser_chain_shape *shape);
 
 /**
  * iommuser_chain_start - begin to iterate

@@ -26,6 +26,9 @@ enum iommuser_plane {
 	IOMMUSER_NR_PLANES,
 };
 
+/* A plane as a bit of a mask. */
+#define IOMMUSER_IN(plane) (1U << (plane))
+
 /* One entry of the directory; private. */
 struct iommuser_chunk {
 	u64 key; /* chunk number + 1; 0 is a free entry */
@@ -36,6 +39,7 @@ struct iommuser_chunk {
  * struct iommuser_pageset - the sets; every member is private
  * @directory: hash table from chunk number to slot
  * @mask: entries of @directory, minus one
+ * @seed: keeps whoever wrote an image from choosing chunks that collide
  * @chunks: chunk number of each slot
  * @planes: bitmaps, max_chunks * IOMMUSER_CHUNK_WORDS words each, or NULL
  * @nr_chunks: slots in use
@@ -46,6 +50,7 @@ struct iommuser_chunk {
 struct iommuser_pageset {
 	struct iommuser_chunk *directory;
 	u64 mask;
+	u64 seed;
 	u64 *chunks;
 	u64 *planes[IOMMUSER_NR_PLANES];
 	u64 nr_chunks;
@@ -89,7 +94,8 @@ int iommuser_pageset_init(struct iommuser_pageset *set, void *memory, u64 size, 
  * -IOMMUSER_ENOSPC when a chunk is needed and none is left (pages before that
  * chunk are in the set).
  */
-int iommuser_pageset_add(struct iommuser_pageset *set, enum iommuser_plane plane, u64 phys, u64 length);
+int iommuser_pageset_add(struct iommuser_pageset *set, enum iommuser_plane plane, u64 phys,
+			 u64 length);
 
 /**
  * iommuser_pageset_contains - is every page of a range in the set?
@@ -117,9 +123,9 @@ int iommuser_pageset_visit(struct iommuser_pageset *set, enum iommuser_plane pla
 /**
  * iommuser_pageset_next - iterate over runs of pages
  * @set: initialised
- * @in: the plane whose pages are wanted
+ * @in: the planes that a page must be in, as a mask of IOMMUSER_IN()
  * @cursor: 0 to start with; moved past the run found
- * @exclude: planes to subtract, as a mask of 1 << enum iommuser_plane
+ * @exclude: the planes that it must not be in, as a mask of IOMMUSER_IN()
  * @phys: address of the run
  * @length: its bytes; a run ends at a chunk's end at the latest
  *
@@ -127,7 +133,7 @@ int iommuser_pageset_visit(struct iommuser_pageset *set, enum iommuser_plane pla
  *
  * Return: true and a run, or false at the end.
  */
-bool iommuser_pageset_next(const struct iommuser_pageset *set, enum iommuser_plane in, u64 *cursor,
-			   u32 exclude, u64 *phys, u64 *length);
+bool iommuser_pageset_next(const struct iommuser_pageset *set, u32 in, u64 *cursor, u32 exclude,
+			   u64 *phys, u64 *length);
 
 #endif /* IOMMUSER_PAGESET_H */

@@ -61,6 +61,8 @@ struct iommuser_pt_run {
  * @table: a table page, before its entries. May be NULL. As above
  * @leave: a table page, after everything below it; it is not read again, so
  *	the page may be freed. May be NULL. As above
+ *
+ * None of them may call the environment's map().
  */
 struct iommuser_pt_visitor {
 	void *ctx;
@@ -95,7 +97,8 @@ struct iommuser_pt_counts {
  * @set: the preserved set, NULL when unknown. Table pages are marked visited,
  *	mapped memory is marked mapped where the set has that plane. Each table
  *	page and all mapped memory must be preserved; a table page is walked
- *	only if it is preserved and was not visited before, which bounds the walk
+ *	only if it was not visited before and the set has a chunk, or room for
+ *	one, that holds it: this bounds the walk
  * @max_tables: without @set, the most table pages to read
  * @visitor: told of runs and tables; NULL for none
  * @reporter: told of PT and CLOSURE findings

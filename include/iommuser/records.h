@@ -10,65 +10,65 @@
 #include <kho/abi/iommuser.h>
 
 /* X(symbol, name): every field that a record, page header or root can have. */
-#define IOMMUSER_FIELDS(X) \
-	X(FLAGS, "flags") \
-	X(REF_COUNT, "ref_count") \
-	X(INDEX, "index") \
-	X(TYPE, "type") \
-	X(SEGMENT, "segment") \
-	X(BDF, "bdf") \
-	X(TOKEN, "token") \
-	X(MODE, "mode") \
+#define IOMMUSER_FIELDS(X)                          \
+	X(FLAGS, "flags")                           \
+	X(REF_COUNT, "ref_count")                   \
+	X(INDEX, "index")                           \
+	X(TYPE, "type")                             \
+	X(SEGMENT, "segment")                       \
+	X(BDF, "bdf")                               \
+	X(TOKEN, "token")                           \
+	X(MODE, "mode")                             \
 	X(HOST_ADDRESS_WIDTH, "host_address_width") \
-	X(REGISTERS, "phys_addr") \
-	X(ROOT_TABLE, "root_table") \
-	X(CAP, "cap") \
-	X(ECAP, "ecap") \
-	X(FIRST_DID, "first_did") \
-	X(DID_LIMIT, "did_limit") \
-	X(CONTEXT_TABLES, "context_tables") \
-	X(RESTORED, "restored") \
-	X(STAGE, "stage") \
-	X(FORMAT, "format") \
-	X(TOP_TABLE, "top_table") \
-	X(TOP_LEVEL, "top_level") \
-	X(INPUT_WIDTH, "input_width") \
-	X(OUTPUT_WIDTH, "output_width") \
-	X(FEATURES, "features") \
-	X(SIGN_EXTEND, "sign_extend") \
-	X(PAGE_SIZE_BITMAP, "page_size_bitmap") \
-	X(NR_TABLE_PAGES, "nr_table_pages") \
-	X(RESTORED_DOMAIN, "restored_domain") \
-	X(OWNER_TOKEN, "owner_token") \
-	X(IOMMU, "iommu") \
-	X(DOMAIN, "domain") \
-	X(DEVICE, "device") \
-	X(DID, "did") \
-	X(GROUP_SIZE, "group_size") \
-	X(DEVICE_FLAGS, "device_flags") \
-	X(PASID_DIRECTORY, "pasid_directory") \
-	X(PASID_ENTRIES, "pasid_entries") \
-	X(RID_PASID, "rid_pasid") \
-	X(PASID, "pasid") \
-	X(ATTACHMENT_FLAGS, "attachment_flags") \
-	X(IOMMUFD_TOKEN, "iommufd_token") \
-	X(HWPT_TOKEN, "hwpt_token") \
-	X(STRTAB_BASE_CFG, "strtab_base_cfg") \
-	X(STRTAB_L1, "strtab_l1") \
-	X(STRTAB_L2, "strtab_l2") \
-	X(CDTAB_L1, "cdtab_l1") \
-	X(CDTAB_NR_L2, "cdtab_nr_l2") \
-	X(CDTAB_L2, "cdtab_l2") \
-	X(RESERVED, "reserved") \
-	X(MAGIC, "magic") \
-	X(VERSION, "version") \
-	X(ROOT_SIZE, "root_size") \
-	X(PAGE_SIZE, "page_size") \
-	X(FIRST_PAGE, "first_page") \
-	X(NR_RECORDS, "nr_records") \
-	X(NR_DELETED, "nr_deleted") \
-	X(KERNEL_RELEASE, "kernel_release") \
-	X(GENERATION, "generation") \
+	X(REGISTERS, "phys_addr")                   \
+	X(ROOT_TABLE, "root_table")                 \
+	X(CAP, "cap")                               \
+	X(ECAP, "ecap")                             \
+	X(FIRST_DID, "first_did")                   \
+	X(DID_LIMIT, "did_limit")                   \
+	X(CONTEXT_TABLES, "context_tables")         \
+	X(RESTORED, "restored")                     \
+	X(STAGE, "stage")                           \
+	X(FORMAT, "format")                         \
+	X(TOP_TABLE, "top_table")                   \
+	X(TOP_LEVEL, "top_level")                   \
+	X(INPUT_WIDTH, "input_width")               \
+	X(OUTPUT_WIDTH, "output_width")             \
+	X(FEATURES, "features")                     \
+	X(SIGN_EXTEND, "sign_extend")               \
+	X(PAGE_SIZE_BITMAP, "page_size_bitmap")     \
+	X(NR_TABLE_PAGES, "nr_table_pages")         \
+	X(RESTORED_DOMAIN, "restored_domain")       \
+	X(OWNER_TOKEN, "owner_token")               \
+	X(IOMMU, "iommu")                           \
+	X(DOMAIN, "domain")                         \
+	X(DEVICE, "device")                         \
+	X(DID, "did")                               \
+	X(GROUP_SIZE, "group_size")                 \
+	X(DEVICE_FLAGS, "device_flags")             \
+	X(PASID_DIRECTORY, "pasid_directory")       \
+	X(PASID_ENTRIES, "pasid_entries")           \
+	X(RID_PASID, "rid_pasid")                   \
+	X(PASID, "pasid")                           \
+	X(ATTACHMENT_FLAGS, "attachment_flags")     \
+	X(IOMMUFD_TOKEN, "iommufd_token")           \
+	X(HWPT_TOKEN, "hwpt_token")                 \
+	X(STRTAB_BASE_CFG, "strtab_base_cfg")       \
+	X(STRTAB_L1, "strtab_l1")                   \
+	X(STRTAB_L2, "strtab_l2")                   \
+	X(CDTAB_L1, "cdtab_l1")                     \
+	X(CDTAB_NR_L2, "cdtab_nr_l2")               \
+	X(CDTAB_L2, "cdtab_l2")                     \
+	X(RESERVED, "reserved")                     \
+	X(MAGIC, "magic")                           \
+	X(VERSION, "version")                       \
+	X(ROOT_SIZE, "root_size")                   \
+	X(PAGE_SIZE, "page_size")                   \
+	X(FIRST_PAGE, "first_page")                 \
+	X(NR_RECORDS, "nr_records")                 \
+	X(NR_DELETED, "nr_deleted")                 \
+	X(KERNEL_RELEASE, "kernel_release")         \
+	X(GENERATION, "generation")                 \
 	X(CRC, "crc")
 
 #define IOMMUSER_FIELD_ENUM(symbol, name) IOMMUSER_FIELD_##symbol,
@@ -76,8 +76,7 @@
 /** enum iommuser_field - names a field in tables and findings; 0 is none */
 enum iommuser_field {
 	IOMMUSER_FIELD_NONE,
-	IOMMUSER_FIELDS(IOMMUSER_FIELD_ENUM)
-	IOMMUSER_NR_FIELDS
+	IOMMUSER_FIELDS(IOMMUSER_FIELD_ENUM) IOMMUSER_NR_FIELDS
 };
 
 /* Bits of the flags member of every in-memory record. */
@@ -197,9 +196,9 @@ struct iommuser_record_layout {
 };
 
 /* Properties of a revision. */
-#define IOMMUSER_REVISION_SEALED (1U << 0) /* root and pages as in docs/format.md */
-#define IOMMUSER_REVISION_TOTALS (1U << 1) /* the root counts the records */
-#define IOMMUSER_REVISION_VERSION (1U << 2) /* the root starts with a version */
+#define IOMMUSER_REVISION_SEALED (1U << 0)	/* root and pages as in docs/format.md */
+#define IOMMUSER_REVISION_TOTALS (1U << 1)	/* the root counts the records */
+#define IOMMUSER_REVISION_VERSION (1U << 2)	/* the root starts with a version */
 #define IOMMUSER_REVISION_ATTACHMENTS (1U << 3) /* domains hang on attachment records */
 /* Unpreserving a device leaves its record unmarked. */
 #define IOMMUSER_REVISION_STALE_DEVICES (1U << 4)

@@ -21,6 +21,7 @@
  * @nr_pages: pages of records and the root
  * @nr_records: records, deleted ones included
  * @nr_context_entries: present context entries
+ * @nr_pasid_tables: PASID tables
  * @nr_pasid_entries: present PASID entries
  * @nr_table_pages: page-table pages
  * @nr_table_entries: page-table entries
@@ -30,6 +31,7 @@ struct iommuser_verify_counts {
 	u64 nr_pages;
 	u64 nr_records;
 	u64 nr_context_entries;
+	u64 nr_pasid_tables;
 	u64 nr_pasid_entries;
 	u64 nr_table_pages;
 	u64 nr_table_entries;

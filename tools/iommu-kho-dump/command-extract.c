@@ -153,7 +153,8 @@ static int write_preserved(struct handover *handover, struct ikho_writer *writer
 	if (!set)
 		return 0;
 	ikho_begin_preserved(writer);
-	while (iommuser_pageset_next(set, IOMMUSER_PRESERVED, &cursor, 0, &phys, &length))
+	while (iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+				     &length))
 		if (ikho_add_preserved(writer, phys, length))
 			return -1;
 	return 0;

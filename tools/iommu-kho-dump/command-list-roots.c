@@ -38,9 +38,9 @@ static struct json_object *model_root(const struct kho_candidate *candidate)
 int command_list_roots(const struct options *options, struct source *source)
 {
 	static const struct text_column columns[] = {
-		{ "fdt", "FDT" },	{ "compatible", "compatible" },
+		{ "fdt", "FDT" },	    { "compatible", "compatible" },
 		{ "kexec_count", "kexec" }, { "liveupdate_number", "live update" },
-		{ "reason", "reason" }, { NULL, NULL },
+		{ "reason", "reason" },	    { NULL, NULL },
 	};
 	struct json_object *object = json_object_new_object();
 	struct json_object *array = json_object_new_array();

@@ -12,9 +12,10 @@
 #define DEFAULT_LIMIT 1000
 
 static const struct text_column iommu_columns[] = {
-	{ "index", "#" },	   { "type", "type" }, { "token", "token" },
-	{ "root_table", "root table" }, { "mode", "mode" }, { "ref_count", "devices" },
-	{ "deleted", "deleted" },  { NULL, NULL },
+	{ "index", "#" },	  { "type", "type" },
+	{ "token", "token" },	  { "root_table", "root table" },
+	{ "mode", "mode" },	  { "ref_count", "devices" },
+	{ "deleted", "deleted" }, { NULL, NULL },
 };
 
 static const struct text_column domain_columns[] = {
@@ -27,15 +28,19 @@ static const struct text_column domain_columns[] = {
 };
 
 static const struct text_column device_columns[] = {
-	{ "index", "#" },	{ "bdf", "device" },
-	{ "iommu", "iommu" },	{ "domain", "domain" },
-	{ "did", "DID" },	{ "owner_token", "owner" },
-	{ "pasid_table", "PASID table" }, { "deleted", "deleted" },
+	{ "index", "#" },
+	{ "bdf", "device" },
+	{ "iommu", "iommu" },
+	{ "domain", "domain" },
+	{ "did", "DID" },
+	{ "owner_token", "owner" },
+	{ "pasid_table", "PASID table" },
+	{ "deleted", "deleted" },
 	{ NULL, NULL },
 };
 
 static const struct text_column alias_columns[] = {
-	{ "index", "#" },   { "bdf", "requester" }, { "device", "of device" },
+	{ "index", "#" },   { "bdf", "requester" },   { "device", "of device" },
 	{ "type", "type" }, { "deleted", "deleted" }, { NULL, NULL },
 };
 
@@ -192,7 +197,8 @@ static void print_pasids(struct json_object *context, u64 limit)
 		struct json_object *pasid = json_object_array_get_idx(pasids, i);
 		struct json_object *words = member(pasid, "entry");
 
-		printf("           PASID %llu  DID %llu  %s", (unsigned long long)number(pasid, "pasid"),
+		printf("           PASID %llu  DID %llu  %s",
+		       (unsigned long long)number(pasid, "pasid"),
 		       (unsigned long long)number(pasid, "did"),
 		       text_member(pasid, "type", type, sizeof(type)));
 		if (member(pasid, "levels"))

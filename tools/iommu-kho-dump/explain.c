@@ -117,8 +117,9 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"A live FDT preserves its own page. One that does not is a stale one of an "
 		"earlier kexec, a copy in some buffer, or its memory map has been reused."
 		IF_POST_BOOT,
-		"Run --list-roots to see all candidates, and choose another one with --kho. If "
-		"this is the only one, capture before kexec or at the jump."),
+		"Do not kexec on the strength of this one: the next kernel would take its page for "
+		"free memory. Run --list-roots to see all candidates, and choose another one with "
+		"--kho. If this is the only one, capture before kexec or at the jump."),
 	EXPLAIN(KHO_FDT_NEARLY_FULL,
 		"the KHO FDT's page is nearly full: %F of %E bytes",
 		"The KHO FDT has one page. When it is full, the next sub-tree that a driver adds "
@@ -867,7 +868,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"say.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(CLOSURE_LEAF,
-		"%r maps memory at %f for DMA that is not preserved",
+		"%r maps memory at %f, as IOVA %e, that is not preserved",
 		"A device can write to this memory during the update, while the next kernel hands "
 		"it out as free: silent corruption of whatever is put there. Typical causes: "
 		"anonymous memory or a memfd that is not in a session is mapped, or a mapping was "

@@ -8,10 +8,8 @@
 
 #define FIELD_NAME(symbol, name) [IOMMUSER_FIELD_##symbol] = name,
 
-static const char *const field_names[IOMMUSER_NR_FIELDS] = {
-	[IOMMUSER_FIELD_NONE] = "",
-	IOMMUSER_FIELDS(FIELD_NAME)
-};
+static const char *const field_names[IOMMUSER_NR_FIELDS] = { [IOMMUSER_FIELD_NONE] = "",
+							     IOMMUSER_FIELDS(FIELD_NAME) };
 
 static const char *const kind_names[IOMMUSER_NR_KINDS + 1] = {
 	[0] = "",

@@ -65,7 +65,8 @@ static int search(const struct handover *handover, struct kho_candidates *candid
 	return error;
 }
 
-static bool newer_candidate(const struct kho_candidates *candidates, const struct handover *handover)
+static bool newer_candidate(const struct kho_candidates *candidates,
+			    const struct handover *handover)
 {
 	size_t i;
 
@@ -119,9 +120,10 @@ static enum handover_result find_fdt(struct handover *handover, const struct opt
 		*phys = candidates.items[0].phys;
 		result = HANDOVER_OK;
 		if (candidates.nr_found > 1)
-			handover_note(handover,
-				      "%llu KHO FDTs found; this is the best one (see --list-roots)",
-				      (unsigned long long)candidates.nr_found);
+			handover_note(
+				handover,
+				"%llu KHO FDTs found; this is the best one (see --list-roots)",
+				(unsigned long long)candidates.nr_found);
 	}
 	kho_free_candidates(&candidates);
 	return result;
@@ -162,8 +164,9 @@ static enum handover_result open_pages(struct handover *handover)
 	if (!source_has_preserved(handover->source) && map_is_gone(handover)) {
 		handover->origin = "post-boot";
 		report_finding(handover->report, &gone);
-		handover_note(handover, "the next kernel has booted: this handover's memory map and "
-					"LUO state are gone");
+		handover_note(handover,
+			      "the next kernel has booted: this handover's memory map and "
+			      "LUO state are gone");
 		return HANDOVER_OK;
 	}
 	error = kho_build_pageset(&handover->pages, &handover->kho, handover->source,
@@ -516,8 +519,8 @@ static void report_unexplained(struct handover *handover)
 	struct iommuser_pageset *set = handover_set(handover);
 	u64 cursor = 0, phys, length;
 
-	while (set && iommuser_pageset_next(set, IOMMUSER_PRESERVED, &cursor, explained, &phys,
-					    &length))
+	while (set && iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor,
+					    explained, &phys, &length))
 		report_unexplained_run(handover, phys, length);
 }
 

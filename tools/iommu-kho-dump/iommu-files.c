@@ -60,7 +60,8 @@ static bool read_data(const struct files_reader *reader, u64 phys, void *buffer,
 
 static bool invalid(const struct files_reader *reader, u64 phys, u64 found, u64 expected)
 {
-	report_add(reader->report, IOMMUSER_FINDING_REF_FILE_INVALID, phys, found, expected, NULL, 0);
+	report_add(reader->report, IOMMUSER_FINDING_REF_FILE_INVALID, phys, found, expected, NULL,
+		   0);
 	return false;
 }
 
@@ -127,7 +128,8 @@ static void decode_hwpts(struct iommu_file *item, const u8 *bytes, bool first_se
 				WIRE_GET(bytes, struct iommu_v1_hwpt_ser, domain_data);
 			bytes += sizeof(struct iommu_v1_hwpt_ser);
 		} else {
-			item->hwpts[i].token = WIRE_GET(bytes, struct iommu_liveupdate_hwpt_ser, token);
+			item->hwpts[i].token =
+				WIRE_GET(bytes, struct iommu_liveupdate_hwpt_ser, token);
 			item->hwpts[i].domain =
 				WIRE_GET(bytes, struct iommu_liveupdate_hwpt_ser, domain_phys);
 			bytes += sizeof(struct iommu_liveupdate_hwpt_ser);
@@ -330,7 +332,8 @@ static void check_iommufd(const struct files_check *check, const struct iommu_fi
 		    check->graph->root->phys);
 	count = hwpt_records_of(check, item->file->token);
 	if (item->nr_hwpts != count)
-		add(check, IOMMUSER_FINDING_REF_FILE_HWPTS, item->file->data, item->nr_hwpts, count);
+		add(check, IOMMUSER_FINDING_REF_FILE_HWPTS, item->file->data, item->nr_hwpts,
+		    count);
 }
 
 static void check_vfio(const struct files_check *check, const struct iommu_file *item)

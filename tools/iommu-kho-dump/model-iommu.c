@@ -16,7 +16,7 @@ struct records_model {
 	struct handover *handover;
 	const struct iommuser_revision *revision;
 	const struct iommuser_graph *graph;
-	u8 *modes; /* of units, where records do not say it */
+	u8 *modes;  /* of units, where records do not say it */
 	u8 *stages; /* of domains, where records do not say it */
 };
 
@@ -308,8 +308,9 @@ static void put_second_stage(struct json_object *object, u64 table, u32 address_
 
 static struct json_object *model_pasid(u32 pasid, const struct iommuser_vtd_pasid *entry)
 {
-	static const char *const types[] = { "reserved",     "first-stage", "second-stage", "nested",
-					     "pass-through", "reserved",    "reserved",	    "reserved" };
+	static const char *const types[] = { "reserved", "first-stage",	 "second-stage",
+					     "nested",	 "pass-through", "reserved",
+					     "reserved", "reserved" };
 	struct json_object *object = json_object_new_object();
 	struct json_object *words = json_object_new_array();
 	char text[24];

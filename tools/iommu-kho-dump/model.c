@@ -92,7 +92,8 @@ static struct json_object *model_kho(const struct handover *handover)
 	}
 	json_object_object_add(object, "subtrees", model_subtrees(kho));
 	put_flag(object, "preserved_known", handover->has_pages && handover->pages.complete);
-	put_number(object, "preserved_bytes", handover->has_pages ? handover->pages.nr_pages * 4096 : 0);
+	put_number(object, "preserved_bytes",
+		   handover->has_pages ? handover->pages.nr_pages * 4096 : 0);
 	put_number(object, "preserved_blocks",
 		   handover->has_pages ? handover->pages.stats.nr_blocks : 0);
 	return object;
@@ -290,9 +291,8 @@ static struct json_object *model_not_checked(const struct handover *handover)
 		json_object_array_add(array, json_object_new_string("IOMMU state: none read"));
 	else
 		json_object_array_add(
-			array,
-			json_object_new_string(
-				"interrupt remapping entries: not part of a handover"));
+			array, json_object_new_string(
+				       "interrupt remapping entries: not part of a handover"));
 	if (handover->has_kho && !(handover->has_pages && handover->pages.complete))
 		json_object_array_add(
 			array, json_object_new_string("closure: what is preserved is not known"));

@@ -159,8 +159,8 @@ static enum options_result parse_page_size(struct options *options, const char *
 	static const struct {
 		const char *text;
 		u32 shift;
-	} sizes[] = { { "4K", 12 }, { "4096", 12 }, { "16K", 14 }, { "16384", 14 },
-		      { "64K", 16 }, { "65536", 16 } };
+	} sizes[] = { { "4K", 12 },    { "4096", 12 }, { "16K", 14 },
+		      { "16384", 14 }, { "64K", 16 },  { "65536", 16 } };
 	size_t i;
 
 	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -184,7 +184,8 @@ static enum options_result parse_origin(struct options *options, const char *tex
 			return OPTIONS_RUN;
 		}
 	}
-	return wrong("--origin: '%s' is not at-jump, outgoing, incoming, post-boot or unknown", text);
+	return wrong("--origin: '%s' is not at-jump, outgoing, incoming, post-boot or unknown",
+		     text);
 }
 
 static enum options_result parse_option(struct options *options, int option)
@@ -225,7 +226,8 @@ static enum options_result parse_option(struct options *options, int option)
 		return parse_vtd_root(options, optarg);
 	case OPTION_ABI:
 		options->abi = iommuser_revision_by_name(optarg);
-		return options->abi ? OPTIONS_RUN : wrong("--abi: '%s' is not a known layout", optarg);
+		return options->abi ? OPTIONS_RUN :
+				      wrong("--abi: '%s' is not a known layout", optarg);
 	case OPTION_LIMIT:
 		options->has_limit = true;
 		if (!parse_number(optarg, 10, &options->limit))

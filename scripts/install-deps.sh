@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Install the Debian packages that building (or also testing) needs, if any is missing.
+#
+# usage: install-deps.sh [build|test]
+#   build (the default): compiler, CMake and libraries; test: all that ./test.sh uses as well
+# exit: 0 all there, or there is no apt-get to ask (said on stderr); 1 packages can't be installed; 2 wrong usage
+set -euo pipefail
+
+build_packages=(gcc libc6-dev make cmake pkg-config libkdumpfile-dev libfdt-dev libjson-c-dev zlib1g-dev)
+test_packages=(clang libclang-rt-14-dev llvm binutils libcmocka-dev python3 clang-tidy cppcheck shellcheck
+	valgrind libc6-dbg)
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+is_installed() {
+	dpkg-query -W -f '${Status}\n' "$1" 2> /dev/null | grep -q ' installed$'
+}
+
+packages=("${build_packages[@]}")
+case ${1:-build} in
+build) ;;
+test) packages+=("${test_packages[@]}") ;;
+*) say "usage: ${0##*/} [build|test]"; exit 2 ;;
+esac
+[ $# -le 1 ] || { say "usage: ${0##*/} [build|test]"; exit 2; }
+
+if ! command -v apt-get > /dev/null || ! command -v dpkg-query > /dev/null; then
+	say "no apt-get here; going on, but what these Debian packages hold must be installed: ${packages[*]}"
+	exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+	is_installed "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+root=()
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo > /dev/null || {
+		say "not root and no sudo; please install: ${missing[*]}"
+		exit 1
+	}
+	root=(sudo)
+fi
+say "installing ${missing[*]}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+	"${root[@]}" apt-get -qq update &&
+		"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+			--no-install-recommends "${missing[@]}"
+} > "$log" 2>&1 || {
+	tail -20 "$log" >&2
+	say "apt-get can't install: ${missing[*]}"
+	exit 1
+}
