@@ -5,6 +5,10 @@
  */
 #include "internal.h"
 
+#define CACHE_LINE 64
+/* The processor keeps the rest coming by itself. */
+#define PREFETCH_BYTES 1024
+
 int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 align,
 		    const void **pointer)
 {
@@ -16,6 +20,15 @@ int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 al
 		return -IOMMUSER_ECORRUPT;
 	*pointer = env->map(env->ctx, phys, length);
 	return *pointer ? 0 : -IOMMUSER_EUNMAPPED;
+}
+
+void prefetch_page(const void *page)
+{
+	const u8 *bytes = page;
+	u32 at;
+
+	for (at = 0; at < PREFETCH_BYTES; at += CACHE_LINE)
+		__builtin_prefetch(bytes + at);
 }
 
 bool all_zero(const void *data, u64 length)

@@ -97,6 +97,7 @@ int iommuser_chain_next(struct iommuser_chain *chain, struct iommuser_chain_page
 	if (error)
 		return fail(chain, error, IOMMUSER_FINDING_CHAIN_UNREADABLE, phys, phys, 0);
 
+	prefetch_page(bytes);
 	page->phys = phys;
 	page->number = chain->nr_pages;
 	page->bytes = bytes;

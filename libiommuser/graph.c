@@ -9,7 +9,7 @@
 #include "internal.h"
 
 #define STATES_PER_BYTE 4
-#define PREFETCH_DISTANCE 8
+#define QUEUE_LENGTH 8
 /* Indexing a record maps at most three others. */
 #define REMAP_INTERVAL (IOMMUSER_MAP_HELD / 4)
 
@@ -90,7 +90,7 @@ u64 iommuser_graph_size(const struct iommuser_root *root, const struct iommuser_
 	return arena.used;
 }
 
-static OWN_FRAME bool has_device_variants(const struct iommuser_revision *revision)
+static bool has_device_variants(const struct iommuser_revision *revision)
 {
 	const struct iommuser_record_layout *layout = &revision->kinds[IOMMUSER_KIND_DEVICE];
 	u32 i;
@@ -125,7 +125,7 @@ static int index_pages(struct iommuser_graph *graph, u32 kind)
 		graph->pages[at].count = (u32)page.count;
 		graph->pages[at].kind = kind;
 		first += page.count;
-		index_insert(&graph->page_index, page.phys, at);
+		index_insert(&graph->page_index, page.phys >> graph->env->page_shift, at);
 	}
 	return first == iommuser_graph_count(graph, kind) ? 0 : -IOMMUSER_ECORRUPT;
 }
@@ -175,11 +175,13 @@ OWN_FRAME u64 graph_unit_type(const struct iommuser_graph *graph,
 			      const struct iommuser_device *device)
 {
 	union iommuser_record unit;
-	u64 position;
+	const void *bytes;
+	u64 position, phys;
 
 	if (iommuser_graph_resolve(graph, device->iommu, IOMMUSER_KIND_IOMMU, &position) ||
-	    iommuser_graph_read(graph, IOMMUSER_KIND_IOMMU, position, &unit))
+	    iommuser_graph_bytes(graph, IOMMUSER_KIND_IOMMU, position, &bytes, &phys))
 		return IOMMUSER_IOMMU_TYPE_INTEL;
+	iommuser_decode(graph->root->revision, IOMMUSER_KIND_IOMMU, 0, bytes, phys, &unit);
 	return unit.iommu.type;
 }
 
@@ -211,7 +213,8 @@ int iommuser_graph_resolve(const struct iommuser_graph *graph, u64 phys, u32 kin
 	const struct iommuser_graph_page *page;
 	u64 offset, size, at;
 
-	if (!kind || kind > IOMMUSER_NR_KINDS || index_find(&graph->page_index, base, &at))
+	if (!kind || kind > IOMMUSER_NR_KINDS ||
+	    index_find(&graph->page_index, phys >> graph->env->page_shift, &at))
 		return -IOMMUSER_ENOENT;
 	page = &graph->pages[at];
 	offset = phys - base;
@@ -230,7 +233,7 @@ u64 requester_key(u64 segment, u64 bdf)
 
 static u64 attachment_key(u64 device, bool has_pasid, u64 pasid)
 {
-	return device << 33 | (u64)has_pasid << 32 | pasid;
+	return ((u64)has_pasid << 32 | pasid) << 31 | device;
 }
 
 int iommuser_graph_find_iommu(const struct iommuser_graph *graph, u64 token, u64 *position)
@@ -303,30 +306,56 @@ bool iommuser_graph_device_stale(const struct iommuser_graph *graph,
 	return domain.common.flags & IOMMUSER_FLAG_DELETED;
 }
 
-static void index_record(struct iommuser_graph *graph, u32 kind, u64 position,
-			 const union iommuser_record *record)
+/* Insertions wait here until what they need has been fetched; zeroed at the start. */
+struct insert_queue {
+	struct {
+		struct iommuser_index *index;
+		u64 key;
+		u64 position;
+	} entries[QUEUE_LENGTH];
+	u32 next;
+};
+
+/* Carry out the insertion that has waited longest, and let another one wait; NULL for none. */
+static void insert_later(struct insert_queue *queue, struct iommuser_index *index, u64 key,
+			 u64 position)
+{
+	u32 at = queue->next++ % QUEUE_LENGTH;
+
+	if (queue->entries[at].index)
+		index_insert(queue->entries[at].index, queue->entries[at].key,
+			     queue->entries[at].position);
+	queue->entries[at].index = index;
+	queue->entries[at].key = key;
+	queue->entries[at].position = position;
+	if (index)
+		index_prefetch(index, key);
+}
+
+static void index_record(struct iommuser_graph *graph, struct insert_queue *queue, u32 kind,
+			 u64 position, const union iommuser_record *record)
 {
 	u64 device;
 
 	switch (kind) {
 	case IOMMUSER_KIND_IOMMU:
-		index_insert(&graph->tokens, record->iommu.token, position);
+		insert_later(queue, &graph->tokens, record->iommu.token, position);
 		break;
 	case IOMMUSER_KIND_DEVICE:
 		if (!iommuser_graph_device_stale(graph, &record->device))
-			index_insert(&graph->devices,
+			insert_later(queue, &graph->devices,
 				     requester_key(record->device.segment, record->device.bdf),
 				     position);
 		break;
 	case IOMMUSER_KIND_ALIAS:
-		index_insert(&graph->aliases,
+		insert_later(queue, &graph->aliases,
 			     requester_key(record->alias.segment, record->alias.bdf), position);
 		break;
 	case IOMMUSER_KIND_ATTACHMENT:
 		if (iommuser_graph_resolve(graph, record->attachment.device, IOMMUSER_KIND_DEVICE,
 					   &device))
 			break;
-		index_insert(&graph->attachments,
+		insert_later(queue, &graph->attachments,
 			     attachment_key(device,
 					    record->attachment.attachment_flags &
 						    IOMMUSER_ATTACHMENT_HAS_PASID,
@@ -338,21 +367,8 @@ static void index_record(struct iommuser_graph *graph, u32 kind, u64 position,
 	}
 }
 
-/* While one device is indexed, fetch the entry that a later one will need. */
-static OWN_FRAME void prefetch_device(const struct iommuser_graph *graph,
-				      const struct iommuser_graph_page *page, const u8 *bytes,
-				      u64 i)
-{
-	union iommuser_record ahead;
-
-	if (page->kind != IOMMUSER_KIND_DEVICE || i + PREFETCH_DISTANCE >= page->count)
-		return;
-	bytes += (i + PREFETCH_DISTANCE) * graph->survey->kinds[page->kind].record_size;
-	iommuser_decode(graph->root->revision, page->kind, 0, bytes, 0, &ahead);
-	index_prefetch(&graph->devices, requester_key(ahead.device.segment, ahead.device.bdf));
-}
-
-static int index_page(struct iommuser_graph *graph, const struct iommuser_graph_page *page)
+static OWN_FRAME int index_page(struct iommuser_graph *graph, struct insert_queue *queue,
+				const struct iommuser_graph_page *page)
 {
 	const struct iommuser_revision *revision = graph->root->revision;
 	u64 size = graph->survey->kinds[page->kind].record_size;
@@ -370,11 +386,10 @@ static int index_page(struct iommuser_graph *graph, const struct iommuser_graph_
 				return error;
 			bytes = (const u8 *)pointer + revision->page_header_size;
 		}
-		prefetch_device(graph, page, bytes, i);
 		iommuser_decode(revision, page->kind, IOMMUSER_IOMMU_TYPE_INTEL, bytes + i * size,
 				page->phys + revision->page_header_size + i * size, &record);
 		if (!(record.common.flags & IOMMUSER_FLAG_DELETED))
-			index_record(graph, page->kind, page->first + i, &record);
+			index_record(graph, queue, page->kind, page->first + i, &record);
 	}
 	return 0;
 }
@@ -383,6 +398,7 @@ int iommuser_graph_build(struct iommuser_graph *graph, const struct iommuser_env
 			 const struct iommuser_root *root, const struct iommuser_survey *survey,
 			 u64 seed, void *memory, u64 size)
 {
+	struct insert_queue queue = { .next = 0 };
 	struct arena arena = { memory, 0 };
 	u64 need = iommuser_graph_size(root, survey);
 	u64 at;
@@ -408,10 +424,12 @@ int iommuser_graph_build(struct iommuser_graph *graph, const struct iommuser_env
 			return error;
 	}
 	for (at = 0; at < graph->first_page[IOMMUSER_NR_KINDS + 1]; at++) {
-		error = index_page(graph, &graph->pages[at]);
+		error = index_page(graph, &queue, &graph->pages[at]);
 		if (error)
 			return error;
 	}
+	for (at = 0; at < QUEUE_LENGTH; at++)
+		insert_later(&queue, NULL, 0, 0);
 	return 0;
 }
 

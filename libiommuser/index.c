@@ -15,7 +15,7 @@ u64 index_entries(u64 count)
 
 static u64 find_entry(const struct iommuser_index *index, u64 key)
 {
-	u64 at = mix64(key ^ index->seed) & index->mask;
+	u64 at = index_start(index, key);
 	const u32 *values = index_values(index);
 
 	while (values[at] && index->keys[at] != key)

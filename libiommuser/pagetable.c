@@ -318,6 +318,7 @@ static int enter_table(struct pt_walk *walk, u64 phys, u32 level, const u8 **ent
 		report_unreadable(walk->reporter, IOMMUSER_FINDING_PT_UNREADABLE, walk->set, phys);
 		return 0;
 	}
+	prefetch_page(bytes);
 	if (walk->set) {
 		seen = iommuser_pageset_visit(walk->set, IOMMUSER_VISITED, phys);
 		if (seen == 1)

@@ -214,29 +214,29 @@ static OWN_FRAME u32 did_kind(const struct iommuser_restore *restore)
 		       IOMMUSER_KIND_DEVICE;
 }
 
-/* The reference to the unit, and the DID, of record @position of did_kind(). */
-static bool did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
+/* The reference to the unit, 0 for none, and the DID, of record @position of did_kind(). */
+static int did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
 {
 	union iommuser_record record;
 	u32 kind = did_kind(restore);
+	int error = iommuser_graph_read(&restore->graph, kind, position, &record);
 	u64 device;
 
-	if (iommuser_graph_read(&restore->graph, kind, position, &record) ||
-	    (record.common.flags & IOMMUSER_FLAG_DELETED))
-		return false;
+	*iommu = 0;
+	if (error || (record.common.flags & IOMMUSER_FLAG_DELETED))
+		return error;
+	*did = record.device.did;
 	if (kind == IOMMUSER_KIND_ATTACHMENT) {
 		*did = record.attachment.did;
-		if (iommuser_graph_resolve(&restore->graph, record.attachment.device,
-					   IOMMUSER_KIND_DEVICE, &device) ||
-		    iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE, device, &record))
-			return false;
-	} else {
-		*did = record.device.did;
-		if (iommuser_graph_device_stale(&restore->graph, &record.device))
-			return false;
+		error = iommuser_graph_resolve(&restore->graph, record.attachment.device,
+					       IOMMUSER_KIND_DEVICE, &device);
+		if (!error)
+			error = iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE, device,
+						    &record);
 	}
-	*iommu = record.device.iommu;
-	return true;
+	if (!error && !iommuser_graph_device_stale(&restore->graph, &record.device))
+		*iommu = record.device.iommu;
+	return error;
 }
 
 /* The first @limit records of did_kind() whose DIDs are the unit's to hold. */
@@ -244,10 +244,16 @@ static OWN_FRAME int walk_dids(struct iommuser_restore *restore, const union iom
 			       u64 *limit, bool undo)
 {
 	const struct iommuser_restore_ops *ops = restore->ops;
-	u64 position, holder, iommu, did;
+	u64 position, holder, iommu = 0, did = 0;
+	int error;
 
 	for (position = 0; position < *limit; position++) {
-		if (!did_use(restore, position, &iommu, &did) || iommu != unit->common.phys)
+		error = did_use(restore, position, &iommu, &did);
+		if (error && !undo) {
+			*limit = position;
+			return error;
+		}
+		if (error || iommu != unit->common.phys)
 			continue;
 		/* Several devices may share a domain: only the first one's record holds its DID. */
 		if (index_find(&restore->graph.did_holders, did_key(unit->common.index, did),

@@ -74,8 +74,8 @@ static OWN_FRAME void expect(const struct chain_check *check, enum iommuser_find
 		report_at(check->reporter, id, page->phys, found, expected);
 }
 
-static OWN_FRAME void check_sealed_header(const struct chain_check *check,
-					  const struct iommuser_chain_page *page)
+static void check_sealed_header(const struct chain_check *check,
+				const struct iommuser_chain_page *page)
 {
 	u32 found = iommuser_seal_read(page->bytes, CRC_OFFSET);
 
@@ -94,7 +94,7 @@ static OWN_FRAME void check_sealed_header(const struct chain_check *check,
 		report_at(check->reporter, IOMMUSER_FINDING_CHAIN_RESERVED, page->phys, 1, 0);
 }
 
-static OWN_FRAME void check_page(struct chain_check *check, const struct iommuser_chain_page *page)
+static void check_page(struct chain_check *check, const struct iommuser_chain_page *page)
 {
 	u64 used = check->chain.shape.header_size + page->count * check->survey->record_size;
 	struct iommuser_finding partial = {
@@ -132,7 +132,7 @@ static void count_live(struct chain_check *check, const struct iommuser_chain_pa
 }
 
 /* Was @phys among the first @nr_pages pages of this very chain? */
-static OWN_FRAME bool in_this_chain(const struct chain_check *check, u64 phys, u64 nr_pages)
+static bool in_this_chain(const struct chain_check *check, u64 phys, u64 nr_pages)
 {
 	struct iommuser_chain_page page;
 	struct iommuser_chain again;
@@ -181,9 +181,13 @@ static void report_problem(const struct chain_check *check)
 
 static OWN_FRAME void walk_chain(struct chain_check *check)
 {
+	const struct iommuser_array *array = &check->root->arrays[check->kind];
 	struct iommuser_chain_survey *survey = check->survey;
 	struct iommuser_chain_page page;
 	int more;
+
+	/* Reported with the root. */
+	survey->broken = !array->first_page && (!check->sealed || array->nr_records);
 
 	while ((more = iommuser_chain_next(&check->chain, &page)) == 1) {
 		if (!account_for_page(check, &page)) {
@@ -211,7 +215,8 @@ static void check_totals(const struct chain_check *check)
 	if (array->nr_records != survey->nr_records)
 		report_field(check->reporter, IOMMUSER_FINDING_CHAIN_TOTAL, check->root->phys,
 			     IOMMUSER_FIELD_NR_RECORDS, array->nr_records, survey->nr_records);
-	else if (check->sealed && array->nr_deleted != survey->nr_records - survey->nr_live)
+	else if (check->sealed && array->nr_deleted <= array->nr_records &&
+		 array->nr_deleted != survey->nr_records - survey->nr_live)
 		report_field(check->reporter, IOMMUSER_FINDING_CHAIN_TOTAL, check->root->phys,
 			     IOMMUSER_FIELD_NR_DELETED, array->nr_deleted,
 			     survey->nr_records - survey->nr_live);

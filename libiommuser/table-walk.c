@@ -38,10 +38,11 @@ static int walk_unit(struct table_walk *walk, const struct iommuser_iommu *iommu
 /* Remembers a finding that makes the tables unusable. */
 static void note_finding(void *ctx, const struct iommuser_finding *finding)
 {
-	bool *unusable = ctx;
+	struct table_walk *walk = ctx;
 
 	if (finding->severity >= IOMMUSER_INCOMPLETE)
-		*unusable = true;
+		walk->error = finding->severity == IOMMUSER_ERROR ? -IOMMUSER_ECORRUPT :
+								    -IOMMUSER_EUNMAPPED;
 }
 
 static int leave_table(void *ctx, u64 phys, u32 level)
@@ -49,13 +50,12 @@ static int leave_table(void *ctx, u64 phys, u32 level)
 	struct table_walk *walk = ctx;
 
 	(void)level;
-	return walk->page(walk, phys);
+	return walk->error ? walk->error : walk->page(walk, phys);
 }
 
 static int walk_domain(struct table_walk *walk, const struct iommuser_domain *domain)
 {
-	bool unusable = false;
-	const struct iommuser_reporter reporter = { .ctx = &unusable, .report = note_finding };
+	const struct iommuser_reporter reporter = { .ctx = walk, .report = note_finding };
 	const struct iommuser_pt_visitor visitor = { .ctx = walk, .leave = leave_table };
 	const struct iommuser_pt_table table = {
 		.env = walk->env,
@@ -71,7 +71,7 @@ static int walk_domain(struct table_walk *walk, const struct iommuser_domain *do
 	if (domain->nr_table_pages && domain->nr_table_pages < most)
 		most = domain->nr_table_pages;
 	error = iommuser_pt_walk(&table, NULL, most, &visitor, &reporter, &walk->counts);
-	return !error && unusable ? -IOMMUSER_ECORRUPT : error;
+	return error ? error : walk->error;
 }
 
 static int walk_device(struct table_walk *walk, const struct iommuser_device *device)

@@ -19,6 +19,8 @@
  * @max_tables: bound for the page tables of a domain
  * @scalable: a unit's mode
  * @counts: of a domain's page tables
+ * @error: set by a finding that makes the tables unusable; @page is not called
+ *	any more then, so that the walk back meets the same pages
  */
 struct table_walk {
 	const struct iommuser_env *env;
@@ -27,6 +29,7 @@ struct table_walk {
 	u64 max_tables;
 	bool scalable;
 	struct iommuser_pt_counts counts;
+	int error;
 };
 
 /*

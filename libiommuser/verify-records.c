@@ -63,16 +63,13 @@ static bool check_reference(const struct record_check *check, u32 field, u64 phy
 	error = iommuser_graph_resolve(verify->graph, phys, kind, position);
 	if (error && chain_broken(verify, kind))
 		return false; /* the target may be in the part that cannot be reached */
-	if (error) {
-		bad(check, id, field, phys, 0);
-		return false;
+	if (!error && !resolve_live(verify, phys, kind, position)) {
+		++*graph_references(verify->graph, kind, *position);
+		return true;
 	}
-	if (resolve_live(verify, phys, kind, position)) {
-		bad(check, IOMMUSER_FINDING_REC_DELETED_REFERENCE, field, phys, 0);
-		return false;
-	}
-	++*graph_references(verify->graph, kind, *position);
-	return true;
+	bad(check, error ? id : IOMMUSER_FINDING_REC_DELETED_REFERENCE, field, phys, 0);
+	verify->graph->unresolved[kind]++;
+	return false;
 }
 
 void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_record *record,
@@ -451,9 +448,12 @@ static OWN_FRAME void check_counts(const struct record_check *check, u64 counted
 		kind == IOMMUSER_KIND_DOMAIN ? IOMMUSER_FINDING_REF_DOMAIN_COUNT :
 					       IOMMUSER_FINDING_REF_DEVICE_COUNT;
 	u64 expected = counted ? counted : 1;
+	u64 ref_count = check->record->common.ref_count;
 
-	if (check->record->common.ref_count && check->record->common.ref_count != expected)
-		bad(check, id, IOMMUSER_FIELD_REF_COUNT, check->record->common.ref_count, expected);
+	/* What is missing may be the references that could not be followed. */
+	if (ref_count && ref_count != expected &&
+	    ref_count - counted > check->verify->graph->unresolved[kind])
+		bad(check, id, IOMMUSER_FIELD_REF_COUNT, ref_count, expected);
 }
 
 static void check_references_to(struct iommuser_verify *verify, u32 kind, u64 position)
@@ -461,15 +461,16 @@ static void check_references_to(struct iommuser_verify *verify, u32 kind, u64 po
 	union iommuser_record record;
 	struct record_check check = { verify, &record, position, kind };
 	u64 counted = *graph_references(verify->graph, kind, position);
+	bool all_known = !verify->graph->unresolved[kind];
 	u64 attachment;
 
 	if (kind == IOMMUSER_KIND_DEVICE ? read_live_device(verify, position, &record) :
 					   read_live(verify, kind, position, &record))
 		return;
-	if (kind == IOMMUSER_KIND_DOMAIN && !counted &&
+	if (kind == IOMMUSER_KIND_DOMAIN && !counted && all_known &&
 	    !(verify->used_elsewhere && verify->used_elsewhere(verify->ctx, record.common.phys)))
 		bad(&check, IOMMUSER_FINDING_REF_DOMAIN_UNUSED, IOMMUSER_FIELD_NONE, 0, 1);
-	if (kind == IOMMUSER_KIND_DEVICE && verify_has_attachments(verify) &&
+	if (kind == IOMMUSER_KIND_DEVICE && verify_has_attachments(verify) && all_known &&
 	    iommuser_graph_find_attachment(verify->graph, position, false, 0, &attachment))
 		bad(&check, IOMMUSER_FINDING_REF_ATTACHMENT, IOMMUSER_FIELD_NONE, 0, 1);
 	if (kind == IOMMUSER_KIND_IOMMU || verify_has_attachments(verify))

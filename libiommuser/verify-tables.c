@@ -8,9 +8,10 @@
 /* Tables of a domain to walk when nothing tells which were walked before. */
 #define MAX_BLIND_TABLES (1ULL << 20)
 
-static void domain_finding(const struct iommuser_verify *verify,
-			   const union iommuser_record *record, enum iommuser_finding_id id,
-			   u32 field, u64 found, u64 expected)
+static OWN_FRAME void domain_finding(const struct iommuser_verify *verify,
+				     const union iommuser_record *record,
+				     enum iommuser_finding_id id, u32 field, u64 found,
+				     u64 expected)
 {
 	report_record(verify->reporter, id, IOMMUSER_KIND_DOMAIN, record, field, found, expected);
 }

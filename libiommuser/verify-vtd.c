@@ -18,6 +18,7 @@ struct unit_check {
 	const struct iommuser_iommu *iommu;
 	u64 position;
 	u32 segment;
+	u32 mode; /* 0 when no device tells */
 };
 
 /* One device, and the unit it is on. */
@@ -225,12 +226,14 @@ static bool check_pasid_table(struct device_check *check,
 			      const struct iommuser_vtd_directory *directory, u32 pasid)
 {
 	u64 table;
+	int error;
 	u32 i;
 
-	if (iommuser_vtd_pasid_table(directory, pasid, &table))
-		return false;
-	if (!table)
+	error = iommuser_vtd_pasid_table(directory, pasid, &table);
+	if (!error && !table)
 		return true;
+	if (error == -IOMMUSER_EUNMAPPED)
+		return false; /* reported with the directory */
 	/* Without a set, tables that are met again and again are met in vain. */
 	if (!check->verify->set && check->verify->counts.nr_pasid_tables >= MAX_BLIND_TABLES)
 		return false;
@@ -291,7 +294,7 @@ static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iomm
 
 	if (resolve_live(verify, iommu, IOMMUSER_KIND_IOMMU, &position) ||
 	    read_live(verify, IOMMUSER_KIND_IOMMU, position, &unit) ||
-	    unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
+	    unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL || !unit.iommu.root_table)
 		return false;
 	tables->env = verify->env;
 	tables->root_table = unit.iommu.root_table;
@@ -406,14 +409,15 @@ static bool requester_known(const struct unit_check *check, u32 bdf)
 		if (read_live_device(verify, position, &record))
 			return false;
 	} else if (!iommuser_graph_find_alias(verify->graph, check->segment, bdf, &position)) {
-		if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &record) ||
-		    resolve_live(verify, record.alias.device, IOMMUSER_KIND_DEVICE, &position) ||
-		    read_live_device(verify, position, &record))
+		if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &record))
 			return false;
+		/* A reference that does not resolve has been reported with the record. */
+		if (resolve_live(verify, record.alias.device, IOMMUSER_KIND_DEVICE, &position) ||
+		    read_live_device(verify, position, &record))
+			return true;
 	} else {
 		return false;
 	}
-	/* A reference that does not resolve has been reported with the record. */
 	return resolve_live(verify, record.device.iommu, IOMMUSER_KIND_IOMMU, &unit) ||
 	       unit == check->position;
 }
@@ -428,7 +432,7 @@ static OWN_FRAME void check_context_entries(const struct unit_check *check)
 		if (more < 0)
 			continue; /* reported with its table */
 		check->verify->counts.nr_context_entries++;
-		if (context.reserved)
+		if (context.reserved && check->mode)
 			unit_finding(check, IOMMUSER_FINDING_VTD_RESERVED, context.phys,
 				     context.reserved, 0);
 		if (requester_known(check, bdf) ||
@@ -484,7 +488,7 @@ static void check_root_table(const struct unit_check *check)
 		check_context_table(check, &entry, bus, 0);
 		if (check->tables.scalable)
 			check_context_table(check, &entry, bus, 1);
-		else if (entry.high)
+		else if (entry.high && check->mode)
 			unit_finding(check, IOMMUSER_FINDING_VTD_MODE,
 				     check->tables.root_table + bus * 16 + 8, entry.high, 0);
 	}
@@ -510,8 +514,8 @@ static OWN_FRAME void check_unit(struct iommuser_verify *verify, u64 position)
 	}
 	check.tables.env = verify->env;
 	check.tables.root_table = record.iommu.root_table;
-	check.tables.scalable = graph_unit_mode(verify->graph, position) ==
-				IOMMUSER_IOMMU_MODE_SCALABLE;
+	check.mode = graph_unit_mode(verify->graph, position);
+	check.tables.scalable = check.mode == IOMMUSER_IOMMU_MODE_SCALABLE;
 	if (!account_for_table(verify, record.iommu.root_table, IOMMUSER_FINDING_VTD_ROOT_TABLE))
 		return;
 	check_root_table(&check);

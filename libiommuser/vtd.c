@@ -173,6 +173,7 @@ int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32
 	u64 word;
 	int error;
 
+	*phys = 0;
 	if (pasid >= directory->nr_pasids)
 		return -IOMMUSER_EINVAL;
 	if (directory->phys % IOMMUSER_TABLE_SIZE || directory->phys >= IOMMUSER_PHYS_LIMIT)
@@ -182,8 +183,10 @@ int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32
 	if (error)
 		return error;
 	word = load_le64(bytes);
-	*phys = word & PRESENT ? word & ~(u64)(IOMMUSER_TABLE_SIZE - 1) : 0;
-	return 0;
+	if (!(word & PRESENT))
+		return 0;
+	*phys = word & ~(u64)(IOMMUSER_TABLE_SIZE - 1);
+	return *phys ? 0 : -IOMMUSER_ECORRUPT;
 }
 
 static int read_pasid(const struct iommuser_env *env, u64 phys, struct iommuser_vtd_pasid *entry)

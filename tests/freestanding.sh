@@ -59,8 +59,9 @@ prove() {
 		fail "$compiler: $((code + data)) bytes of code and read-only data, the limit is $size_limit"
 	frame=$(cat "$work/$compiler"/*.su | sort -t "$(printf '\t')" -k2,2nr | sed -n 1p)
 	[ -n "$frame" ] || fail "$compiler: no stack frames found to measure"
-	printf '%s: %d sources, text %d + rodata %d = %d bytes (limit %d), largest frame %s bytes (%s)\n' \
-		"$compiler" $# "$code" "$data" $((code + data)) "$size_limit" \
+	printf '%s: %d sources, text %d + rodata %d = %d bytes%s, largest frame %s bytes (%s)\n' \
+		"$compiler" $# "$code" "$data" $((code + data)) \
+		"$([ "$compiler" != gcc ] || echo " of $size_limit")" \
 		"$(cut -f2 <<< "$frame")" "$(cut -f1 <<< "$frame" | sed 's/.*://')"
 }
 

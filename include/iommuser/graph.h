@@ -66,6 +66,7 @@ struct iommuser_graph {
 	u32 *unit_segments;
 	u8 *domain_stages;
 	u8 *states;
+	u32 unresolved[IOMMUSER_NR_KINDS + 1];
 	bool device_variants;
 };
 

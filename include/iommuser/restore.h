@@ -30,7 +30,10 @@
  * @ctx: passed back in every call
  * @restore_page: a preserved page becomes an ordinary allocated one.
  *	0, or non-zero to refuse
- * @release_page: give up a page that restore_page() gave
+ * @release_page: give up a page that restore_page() gave. After
+ *	iommuser_restore_finish() it is free memory; when a claim is unwound or
+ *	aborted, hardware may still walk it: then the host keeps it out of its
+ *	allocator, and gives it again to a claim that is tried again
  * @reserve_did: take a domain id out of the allocator of the unit with that
  *	token. 0, or non-zero to refuse
  * @release_did: give it back

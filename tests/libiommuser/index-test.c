@@ -112,7 +112,7 @@ static void full_tables_hold_everything(void **state)
 /* Steps from where a key belongs to where it is. */
 static u64 displacement(const struct iommuser_index *index, u64 key)
 {
-	u64 at = mix64(key ^ index->seed) & index->mask;
+	u64 at = index_start(index, key);
 	u64 steps = 0;
 
 	for (; index->keys[at] != key || !index_values(index)[at]; at = (at + 1) & index->mask)
@@ -129,7 +129,7 @@ static void a_seed_defeats_chosen_keys(void **state)
 
 	(void)state;
 	for (key = 0; nr_keys < 256; key++) {
-		if ((mix64(key ^ 42) & known->mask) != 7)
+		if (index_start(known, key) != 7)
 			continue;
 		index_insert(known, key, nr_keys);
 		index_insert(unknown, key, nr_keys++);
