@@ -5,7 +5,7 @@
  */
 #include "verify-private.h"
 
-/* Tables of a domain to walk when nothing tells which were walked before. */
+/* Tables to walk, of all domains, when nothing tells which were walked before. */
 #define MAX_BLIND_TABLES (1ULL << 20)
 
 static OWN_FRAME void domain_finding(const struct iommuser_verify *verify,
@@ -94,8 +94,9 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 		table.output_width = IOMMUSER_PHYS_BITS;
 	if (!table.stage || record.domain.top_level > 4)
 		return 0; /* no device says which format; reported with the record */
-	result = iommuser_pt_walk(&table, verify->set, MAX_BLIND_TABLES, verify->visitor, &reporter,
-				  &counts);
+	result = iommuser_pt_walk(&table, verify->set,
+				  MAX_BLIND_TABLES - verify->counts.nr_table_pages, verify->visitor,
+				  &reporter, &counts);
 	if (result == -IOMMUSER_EINVAL)
 		return 0; /* impossible level or width, reported with the record */
 	verify->counts.nr_table_pages += counts.nr_tables;

@@ -232,8 +232,6 @@ static bool check_pasid_table(struct device_check *check,
 	error = iommuser_vtd_pasid_table(directory, pasid, &table);
 	if (!error && !table)
 		return true;
-	if (error == -IOMMUSER_EUNMAPPED)
-		return false; /* reported with the directory */
 	/* Without a set, tables that are met again and again are met in vain. */
 	if (!check->verify->set && check->verify->counts.nr_pasid_tables >= MAX_BLIND_TABLES)
 		return false;
@@ -306,13 +304,18 @@ static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 po
 {
 	struct device_check check = { .verify = verify, .position = position };
 	u64 domain, did;
+	int error;
 
 	if (read_live_device(verify, position, &check.record) ||
 	    check.record.device.bdf > MAX_BDF ||
 	    !find_tables(verify, check.record.device.iommu, &check.tables))
 		return;
-	if (iommuser_vtd_context(&check.tables, (u32)check.record.device.bdf, &check.context))
-		return; /* reported with the unit's tables */
+	error = iommuser_vtd_context(&check.tables, (u32)check.record.device.bdf, &check.context);
+	/* An impossible address is reported with the unit's tables. */
+	if (error == -IOMMUSER_EUNMAPPED)
+		device_finding(&check, IOMMUSER_FINDING_VTD_UNREADABLE, check.tables.root_table, 0);
+	if (error)
+		return;
 	if (!check.context.present) {
 		device_finding(&check, IOMMUSER_FINDING_VTD_NO_ENTRY, 0, 1);
 		return;
@@ -483,8 +486,11 @@ static void check_root_table(const struct unit_check *check)
 	u32 bus;
 
 	for (bus = 0; bus < IOMMUSER_VTD_NR_BUSES; bus++) {
-		if (iommuser_vtd_root_entry(&check->tables, bus, &entry))
+		if (iommuser_vtd_root_entry(&check->tables, bus, &entry)) {
+			unit_finding(check, IOMMUSER_FINDING_VTD_UNREADABLE,
+				     check->tables.root_table, check->tables.root_table, 0);
 			return;
+		}
 		check_context_table(check, &entry, bus, 0);
 		if (check->tables.scalable)
 			check_context_table(check, &entry, bus, 1);

@@ -232,38 +232,19 @@ int iommuser_vtd_pasid(const struct iommuser_vtd_directory *directory, u32 pasid
 int iommuser_vtd_next_pasid(const struct iommuser_vtd_directory *directory, u32 *cursor, u32 *pasid,
 			    struct iommuser_vtd_pasid *entry)
 {
-	u64 table;
 	int error;
 
 	while (*cursor < directory->nr_pasids) {
-		u32 stop = (*cursor / IOMMUSER_VTD_PASIDS_PER_TABLE + 1) *
-			   IOMMUSER_VTD_PASIDS_PER_TABLE;
-
 		*pasid = *cursor;
-		error = iommuser_vtd_pasid_table(directory, *cursor, &table);
-		if (error) {
-			*cursor = stop;
+		error = iommuser_vtd_pasid(directory, *pasid, entry);
+		/* Without a table, or one that can be read, go on behind it. */
+		*cursor = error || !entry->phys ?
+				  (*pasid | (IOMMUSER_VTD_PASIDS_PER_TABLE - 1)) + 1 :
+				  *pasid + 1;
+		if (error)
 			return error;
-		}
-		if (!table) {
-			*cursor = stop;
-			continue;
-		}
-		for (; *cursor < stop; (*cursor)++) {
-			memset(entry, 0, sizeof(*entry));
-			error = read_pasid(directory->env,
-					   table + *cursor % IOMMUSER_VTD_PASIDS_PER_TABLE *
-							   PASID_ENTRY_SIZE,
-					   entry);
-			if (error) {
-				*cursor = stop;
-				return error;
-			}
-			if (entry->present) {
-				*pasid = (*cursor)++;
-				return 1;
-			}
-		}
+		if (entry->present)
+			return 1;
 	}
 	return 0;
 }

@@ -372,6 +372,8 @@ class Build:
             for i, (start, length) in enumerate(description.scratch):
                 self.memory.put(phys + 16 * i, 8, start)
                 self.memory.put(phys + 16 * i + 8, 8, length)
+            if description.hand_off:
+                self._hand_off(phys, 16 * len(description.scratch))
         edits = Edits(self, description.edits)
         edits.preserve()
         self.kho.finish(self.preserved.blocks)
@@ -386,6 +388,15 @@ class Build:
             self.state.seal()
         edits.after_sealing()
         self.edits = edits
+
+    def _hand_off(self, scratch, size):
+        """What x86 tells the next kernel, as a node of the boot loader's list."""
+        phys = self.allocator.pages(0, preserve=False)
+        node = self.registry.add(
+            "hand_off", phys, 48, "next:0:8 type:8:4 len:12:4 fdt_addr:16:8 fdt_size:24:8 "
+            "scratch_addr:32:8 scratch_size:40:8")
+        node.fill(type=10, len=32, fdt_addr=self.kho.fdt, fdt_size=self.page_size,
+                  scratch_addr=scratch, scratch_size=size)
 
     def _incoming(self, index, settings):
         """The handover that the running kernel was started with: its tree and map stay."""

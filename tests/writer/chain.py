@@ -15,6 +15,9 @@ class Chain:
         self.record_size = record_size
         self.nr_records = nr_records
         self.capacity = (build.page_size - header_size) // record_size
+        limit = build.description.abi_settings["page-records"]
+        if limit is not None:
+            self.capacity = min(self.capacity, limit)
         nr_pages = -(-nr_records // self.capacity)
         if empty_page:
             nr_pages = max(nr_pages, 1)

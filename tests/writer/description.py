@@ -69,7 +69,8 @@ MAP = {
 HWPT = {"token": (number, None), "iommufd": (str, None), "deleted": (FLAG, False)}
 KHO = {"bitmap": (str, "page"), "compatible": (str, None), "depth": (number, None)}
 LUO = {"number": (number, 1), "compatible": (str, None), "flb": (_yes, True),
-       "session-compatible": (str, "luo-session-v2"), "trailing-block": (FLAG, False)}
+       "session-compatible": (str, "luo-session-v2"), "trailing-block": (FLAG, False),
+       "block-copies": (number, 0)}
 KEXEC = {"release": (str, "7.3.4"), "count": (number, 1)}
 FLB = {"data": (number, 0), "count": (number, 1)}
 MEMFD = {
@@ -82,7 +83,7 @@ MEMFD = {
 IOMMUFD = {"token": (number, None)}
 OTHER = {"token": (number, None), "data": (number, 0)}
 ABI = {"generation": (number, 1), "release": (str, "7.3.4"), "minor": (number, 0),
-       "root-tail": (number, 0), "record-tail": (number, 0)}
+       "root-tail": (number, 0), "record-tail": (number, 0), "page-records": (number, None)}
 IKHO = {"encoding": (str, "zlib"), "section": (number, 1 << 20), "preserved": (_yes, True),
         "origin": (str, "at-jump"), "flb": (_yes, True), "vtd-root": (FLAG, False)}
 INCOMING = {"count": (number, 0)}
@@ -119,6 +120,7 @@ class Description:
         self.base = 0
         self.ram = []
         self.scratch = []
+        self.hand_off = False
         self.packed = False
         self.kho = {"revision": "kho-v4", **attributes([], KHO)}
         self.luo = {"revision": "luo-v5", **attributes([], LUO)}
@@ -173,6 +175,9 @@ class Description:
 
     def _do_scratch(self, words):
         self.scratch.append((number(words[0]), number(words[1])))
+
+    def _do_hand_off(self, _words):
+        self.hand_off = True
 
     def _do_pack_tables(self, _words):
         self.packed = True

@@ -42,7 +42,28 @@ class Luo:
             for j, values in enumerate(group):
                 self._record(item % (i * capacity + j), pages[i] + 16 + j * size, size, layout,
                              values)
+        if base.endswith("file_block") and len(records) % capacity == 0:
+            self._copies(pages[-1], groups[-1])
         return pages[0] if pages else 0
+
+    def _copies(self, last, group):
+        """The last block of files again and again, each time with other tokens."""
+        memory = self.build.memory
+        heads = [memory.read(last + 16 + 64 * i, 56) for i in range(len(group))]
+        token = max(values["token"] for values in group)
+        for _ in range(self.settings["block-copies"]):
+            page = self.build.allocator.pages()
+            memory.put(last, 8, page)
+            memory.write(page, bytes(8) + memory.read(last + 8, 8) + b"".join(
+                head + (token + i).to_bytes(8, "little") for i, head in enumerate(heads, 1)))
+            token += len(heads)
+            last = page
+
+    def _count(self, files):
+        """What a session says of its files, copies of blocks included."""
+        capacity = (self.build.page_size - 16) // 64
+        copied = self.number >= 5 and files and len(files) % capacity == 0
+        return len(files) + (self.settings["block-copies"] * capacity if copied else 0)
 
     def _flat(self, item, phys, start, limit, size, layout, records):
         if start + len(records) * size > limit:
@@ -70,7 +91,7 @@ class Luo:
 
     def _sessions(self, sessions):
         records = [{"name": s["name"], "files": self._files(i, s["files"]),
-                    "count": len(s["files"])} for i, s in enumerate(sessions)]
+                    "count": self._count(s["files"])} for i, s in enumerate(sessions)]
         if self.number >= 4:
             return self._blocks("luo.session_block", "luo.session[%d]", 80, SESSION, records)
         size = 16 * self.build.page_size

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include <iommuser/vtd.h>
 
 #include "commands.h"
@@ -199,15 +201,15 @@ static int write_image(struct handover *handover, const struct options *options,
 	writer = ikho_create(options->output, source_page_shift(handover->source), &hints, message,
 			     sizeof(message));
 	if (!writer) {
-		fprintf(stderr, "iommu-kho-dump: %s\n", message);
-		return EXIT_NO_IMAGE;
+		complain(options->output, message);
+		return EXIT_INTERNAL;
 	}
 	failed = write_preserved(handover, writer);
 	for (i = 0; i < list->nr && !failed; i++)
 		failed = write_page(handover, writer, list->pages[i], written);
 	if (ikho_finish(writer, message, sizeof(message))) {
-		fprintf(stderr, "iommu-kho-dump: %s\n", message);
-		return EXIT_NO_IMAGE;
+		complain(options->output, message);
+		return EXIT_INTERNAL;
 	}
 	return EXIT_OK;
 }
@@ -237,6 +239,15 @@ static int print_result(const struct options *options, const struct handover *ha
 	return EXIT_OK;
 }
 
+/* Would the image be replaced by what is taken from it? */
+static bool output_is_image(const struct options *options)
+{
+	struct stat image, output;
+
+	return !stat(options->image, &image) && !stat(options->output, &output) &&
+	       image.st_dev == output.st_dev && image.st_ino == output.st_ino;
+}
+
 int command_extract(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
@@ -246,10 +257,16 @@ int command_extract(const struct options *options, struct source *source)
 	int status;
 	u32 i;
 
+	if (output_is_image(options)) {
+		complain(options->output, "is the image itself: -o must name another file");
+		return EXIT_USAGE;
+	}
 	source_set_recorder(source, record_page, &list);
 	status = open_handover(&handover, options, source);
-	if (status == EXIT_OK && handover_verify(&handover, &counts))
+	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
+		complain(options->image, "changed while it was read");
 		status = EXIT_INTERNAL;
+	}
 	for (i = 0; status == EXIT_OK && i < handover.nr_vtd; i++)
 		touch_vtd(&handover, &handover.vtd[i]);
 	source_set_recorder(source, NULL, NULL);

@@ -35,13 +35,24 @@ static struct json_object *model_root(const struct kho_candidate *candidate)
 	return object;
 }
 
+static void print_roots(struct json_object *array)
+{
+	size_t i;
+
+	if (json_object_array_length(array))
+		puts("KHO FDTs, the best first");
+	for (i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *root = json_object_array_get_idx(array, i);
+		char fdt[32], compatible[32], reason[32];
+
+		printf("\n  %s  %s\n", text_member(root, "fdt", fdt, sizeof(fdt)),
+		       text_member(root, "compatible", compatible, sizeof(compatible)));
+		text_wrap(text_member(root, "reason", reason, sizeof(reason)), 4);
+	}
+}
+
 int command_list_roots(const struct options *options, struct source *source)
 {
-	static const struct text_column columns[] = {
-		{ "fdt", "FDT" },	    { "compatible", "compatible" },
-		{ "kexec_count", "kexec" }, { "liveupdate_number", "live update" },
-		{ "reason", "reason" },	    { NULL, NULL },
-	};
 	struct json_object *object = json_object_new_object();
 	struct json_object *array = json_object_new_array();
 	struct kho_candidates candidates;
@@ -60,14 +71,14 @@ int command_list_roots(const struct options *options, struct source *source)
 	json_object_object_add(object, "roots", array);
 	put_number(object, "found", candidates.nr_found);
 	if (!candidates.nr) {
-		fprintf(stderr, "iommu-kho-dump: %s: no KHO FDT in it\n", options->image);
+		complain(options->image, "no KHO FDT in it");
 		status = EXIT_NO_IMAGE;
 	}
 	if (options->json) {
 		if (print_json(object) != EXIT_OK)
 			status = EXIT_INTERNAL;
 	} else {
-		text_table("KHO FDTs, the best first", array, columns, ~0ULL);
+		print_roots(array);
 		json_object_put(object);
 	}
 	kho_free_candidates(&candidates);

@@ -106,20 +106,22 @@ static void print_kho(struct json_object *kho)
 				   sizeof(blocks)));
 }
 
-static void print_luo(struct json_object *root)
+static void print_luo(const struct handover *handover, struct json_object *root)
 {
 	struct json_object *luo = member(root, "luo");
 	char buffer[32], sessions[32], flbs[32];
 
 	if (!luo) {
-		puts("LUO      none read");
+		puts(handover->has_kho && !kho_find_subtree(&handover->kho, "LUO") ?
+			     "LUO      none: an empty handover" :
+			     "LUO      not read");
 		return;
 	}
 	printf("LUO      %s, live update no. %llu, ",
 	       text_member(luo, "compatible", buffer, sizeof(buffer)),
 	       (unsigned long long)number(luo, "liveupdate_number"));
 	if (!length(root, "sessions"))
-		printf("no sessions: an empty handover");
+		printf("no session (an empty handover)");
 	else
 		printf("%s", text_plural(length(root, "sessions"), "session", sessions,
 					 sizeof(sessions)));
@@ -151,37 +153,64 @@ static void print_memfd(struct json_object *memfd)
 {
 	char size[32], folios[32];
 
-	printf("    %s in %s", text_size(number(memfd, "size"), size, sizeof(size)),
+	printf("  %s in %s", text_size(number(memfd, "size"), size, sizeof(size)),
 	       text_plural(number(memfd, "folios"), "folio", folios, sizeof(folios)));
 	if (!json_object_get_boolean(member(memfd, "complete")))
 		printf(" (incomplete)");
 }
 
+/* How wide is the widest of the first members? */
+static int widest(struct json_object *array, const char *key, u64 limit)
+{
+	size_t width = 0, i, size;
+	char buffer[32];
+
+	for (i = 0; i < json_object_array_length(array) && i < limit; i++) {
+		size = strlen(text_member(json_object_array_get_idx(array, i), key, buffer,
+					  sizeof(buffer)));
+		if (size > width)
+			width = size;
+	}
+	return (int)width;
+}
+
+static void print_files(struct json_object *files, u64 limit)
+{
+	int tokens = widest(files, "token", limit), names = widest(files, "compatible", limit);
+	int addresses = widest(files, "data", limit);
+	char name[32], data[32], token[32];
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(files) && i < limit; i++) {
+		struct json_object *file = json_object_array_get_idx(files, i);
+		struct json_object *memfd = member(file, "memfd");
+
+		printf("    token %-*s  %-*s  data %-*s", tokens,
+		       text_member(file, "token", token, sizeof(token)), names,
+		       text_member(file, "compatible", name, sizeof(name)), memfd ? addresses : 0,
+		       text_member(file, "data", data, sizeof(data)));
+		if (memfd)
+			print_memfd(memfd);
+		putchar('\n');
+	}
+	if (i < json_object_array_length(files))
+		printf("    ... and %zu more (--limit)\n", json_object_array_length(files) - i);
+}
+
 static void print_sessions(struct json_object *root, u64 limit)
 {
 	struct json_object *sessions = member(root, "sessions");
-	char name[32], data[32], token[32];
-	size_t i, j;
+	char name[32];
+	size_t i;
 
 	if (length(root, "sessions"))
 		puts("\nSessions");
 	for (i = 0; i < length(root, "sessions") && i < limit; i++) {
 		struct json_object *session = json_object_array_get_idx(sessions, i);
-		struct json_object *files = member(session, "files");
 
 		printf("  %s%s\n", text_member(session, "name", name, sizeof(name)),
 		       length(session, "files") ? "" : "  (no files)");
-		for (j = 0; j < json_object_array_length(files) && j < limit; j++) {
-			struct json_object *file = json_object_array_get_idx(files, j);
-
-			printf("    token %s  %s  data %s",
-			       text_member(file, "token", token, sizeof(token)),
-			       text_member(file, "compatible", name, sizeof(name)),
-			       text_member(file, "data", data, sizeof(data)));
-			if (member(file, "memfd"))
-				print_memfd(member(file, "memfd"));
-			putchar('\n');
-		}
+		print_files(member(session, "files"), limit);
 	}
 	if (i < length(root, "sessions"))
 		printf("  ... and %zu more (--limit)\n", length(root, "sessions") - i);
@@ -246,9 +275,10 @@ static void print_vtd(struct json_object *root, u64 limit)
 		struct json_object *vtd = json_object_array_get_idx(vtd_roots, i);
 		struct json_object *contexts = member(vtd, "contexts");
 
-		printf("\nVT-d root table at %s, %s mode (%s)\n",
+		printf("\nVT-d root table at %s, %s mode\n",
 		       text_member(vtd, "root_table", table, sizeof(table)),
-		       text_member(vtd, "mode", mode, sizeof(mode)),
+		       text_member(vtd, "mode", mode, sizeof(mode)));
+		printf("  mode chosen by: %s\n",
 		       text_member(vtd, "mode_chosen_by", how, sizeof(how)));
 		for (j = 0; j < json_object_array_length(contexts) && j < limit; j++)
 			print_context(json_object_array_get_idx(contexts, j), limit);
@@ -258,8 +288,9 @@ static void print_vtd(struct json_object *root, u64 limit)
 		if (!json_object_array_length(contexts))
 			puts("  no present context entry");
 		if (number(vtd, "unreadable_tables"))
-			printf("  %llu tables are not in the image\n",
-			       (unsigned long long)number(vtd, "unreadable_tables"));
+			printf("  not in the image: %s\n",
+			       text_plural(number(vtd, "unreadable_tables"), "table", table,
+					   sizeof(table)));
 	}
 }
 
@@ -273,15 +304,16 @@ static void print_show(struct handover *handover, struct json_object *root, u64 
 	       text_member(source, "format", buffer, sizeof(buffer)),
 	       text_size(number(source, "page_size"), size, sizeof(size)),
 	       text_member(source, "origin", buffer, sizeof(buffer)));
+	if (handover->nr_candidates > 1)
+		printf("         holds %llu KHO FDTs, this is the best (see --list-roots)\n",
+		       (unsigned long long)handover->nr_candidates);
 	if (handover->has_kho || handover->has_luo || handover->has_flb) {
 		print_kho(member(root, "kho"));
-		print_luo(root);
+		print_luo(handover, root);
 		print_iommu(root);
 	}
-	for (i = 0; i < handover->nr_notes; i++) {
-		puts("Note");
-		text_wrap(handover->notes[i], 9);
-	}
+	for (i = 0; i < handover->nr_notes; i++)
+		text_labelled("Note", handover->notes[i], 9);
 	print_sessions(root, limit);
 	text_table("FLBs", member(root, "flbs"), flb_columns, limit);
 	text_table("IOMMUs", member(root, "iommus"), iommu_columns, limit);
@@ -300,11 +332,12 @@ static void hint_at_findings(const struct report *report)
 {
 	u64 errors = report_count(report, IOMMUSER_ERROR);
 	u64 incomplete = report_count(report, IOMMUSER_INCOMPLETE);
+	char error_text[32], gap_text[32];
 
 	if (errors || incomplete)
-		fprintf(stderr,
-			"iommu-kho-dump: reading it brought up %llu errors and %llu gaps: see verify\n",
-			(unsigned long long)errors, (unsigned long long)incomplete);
+		fprintf(stderr, "iommu-kho-dump: reading it brought up %s and %s: see verify\n",
+			text_plural(errors, "error", error_text, sizeof(error_text)),
+			text_plural(incomplete, "gap", gap_text, sizeof(gap_text)));
 }
 
 int command_show(const struct options *options, struct source *source)

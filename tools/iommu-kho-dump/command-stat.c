@@ -4,18 +4,51 @@
  */
 #include <stdio.h>
 
+#include <json-c/json_object_iterator.h>
+
 #include "commands.h"
 #include "model.h"
 
-/* Nested objects as "outer.inner  value" lines: greppable. */
-static void print_flat(const char *prefix, struct json_object *object)
+#define MAX_DEPTH 4
+
+/* One object on the way down: what is left of it, and its name. */
+struct level {
+	struct json_object_iterator at;
+	struct json_object_iterator end;
+	char name[132];
+};
+
+static void enter(struct level *level, struct json_object *object, const char *name)
 {
+	level->at = json_object_iter_begin(object);
+	level->end = json_object_iter_end(object);
+	snprintf(level->name, sizeof(level->name), "%s%s", name, name[0] ? "." : "");
+}
+
+/* Nested objects as "outer.inner  value" lines: greppable. */
+static void print_flat(struct json_object *object)
+{
+	struct level levels[MAX_DEPTH];
+	struct json_object *value;
+	size_t depth = 0;
 	char name[128];
 
-	json_object_object_foreach(object, key, value) {
-		snprintf(name, sizeof(name), "%s%s%s", prefix, prefix[0] ? "." : "", key);
-		if (json_object_is_type(value, json_type_object))
-			print_flat(name, value);
+	enter(&levels[0], object, "");
+	for (;;) {
+		struct level *level = &levels[depth];
+		const char *key;
+
+		if (json_object_iter_equal(&level->at, &level->end)) {
+			if (!depth--)
+				return;
+			continue;
+		}
+		key = json_object_iter_peek_name(&level->at);
+		value = json_object_iter_peek_value(&level->at);
+		json_object_iter_next(&level->at);
+		snprintf(name, sizeof(name), "%s%s", level->name, key);
+		if (json_object_is_type(value, json_type_object) && depth + 1 < MAX_DEPTH)
+			enter(&levels[++depth], value, name);
 		else if (!json_object_is_type(value, json_type_array))
 			printf("%-32s %s\n", name, value ? json_object_get_string(value) : "-");
 	}
@@ -29,7 +62,7 @@ int command_stat(const struct options *options, struct source *source)
 	int status = open_handover(&handover, options, source);
 
 	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
-		fputs("iommu-kho-dump: the image changed while it was read\n", stderr);
+		complain(options->image, "changed while it was read");
 		status = EXIT_INTERNAL;
 	}
 	if (status == EXIT_OK) {
@@ -37,7 +70,7 @@ int command_stat(const struct options *options, struct source *source)
 		if (options->json) {
 			status = print_json(object);
 		} else {
-			print_flat("", object);
+			print_flat(object);
 			json_object_put(object);
 		}
 	}

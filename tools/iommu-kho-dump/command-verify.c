@@ -46,26 +46,39 @@ static void print_finding(const struct report_entry *entry)
 	text_wrap(report_message(entry, text, sizeof(text)), 2);
 }
 
-static void print_members(const char *heading, struct json_object *object)
+/* What there is none of is left out. */
+static void print_checked(struct json_object *checked)
 {
-	char line[600] = "";
-	size_t used = 0;
+	static const struct {
+		const char *key;
+		const char *one;
+		const char *many;
+	} words[] = {
+		{ "preserved_pages", "preserved page", "preserved pages" },
+		{ "memory_map_nodes", "node of the memory map", "nodes of the memory map" },
+		{ "sessions", "session", "sessions" },
+		{ "files", "file", "files" },
+		{ "pages", "page of records", "pages of records" },
+		{ "records", "record", "records" },
+		{ "context_entries", "context entry", "context entries" },
+		{ "pasid_entries", "PASID entry", "PASID entries" },
+		{ "page_tables", "page table", "page tables" },
+		{ "ptes", "PTE", "PTEs" },
+	};
+	char line[600] = "nothing";
+	struct json_object *value;
+	size_t i, used = 0;
+	u64 count;
 
-	json_object_object_foreach(object, key, value) {
-		char name[48];
-		size_t i;
-
-		snprintf(name, sizeof(name), "%s", key);
-		for (i = 0; name[i]; i++)
-			if (name[i] == '_')
-				name[i] = ' ';
-		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s",
-					 used ? ", " : "",
-					 (unsigned long long)json_object_get_uint64(value), name);
-		if (used >= sizeof(line))
-			break;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]) && used < sizeof(line); i++) {
+		json_object_object_get_ex(checked, words[i].key, &value);
+		count = json_object_get_uint64(value);
+		if (count)
+			used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%llu %s",
+						 used ? ", " : "", (unsigned long long)count,
+						 count == 1 ? words[i].one : words[i].many);
 	}
-	printf("\n%s\n", heading);
+	puts("\nChecked");
 	text_wrap(line, 2);
 }
 
@@ -81,7 +94,7 @@ static void print_verify(const struct report *report, struct json_object *object
 		printf("\n... and %zu more (--limit)\n", kept - i);
 	json_object_object_get_ex(object, "checked", &checked);
 	json_object_object_get_ex(object, "not_checked", &not_checked);
-	print_members("Checked", checked);
+	print_checked(checked);
 	if (json_object_array_length(not_checked))
 		puts("\nNot checked");
 	for (i = 0; i < json_object_array_length(not_checked); i++)
@@ -106,7 +119,7 @@ int command_verify(const struct options *options, struct source *source)
 	int status = open_handover(&handover, options, source);
 
 	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
-		fputs("iommu-kho-dump: the image changed while it was read\n", stderr);
+		complain(options->image, "changed while it was read");
 		status = EXIT_INTERNAL;
 	}
 	if (status == EXIT_OK) {

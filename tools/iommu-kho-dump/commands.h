@@ -33,6 +33,9 @@ int command_explain(const struct options *options);
 /** print_json - write an object and a newline to stdout, and drop it; returns EXIT_OK or EXIT_INTERNAL */
 int print_json(struct json_object *object);
 
+/** complain - tell people, on stderr, what is wrong with a file */
+void complain(const char *file, const char *message);
+
 /** open_handover - handover_open() with its failures told to people; returns an exit status */
 int open_handover(struct handover *handover, const struct options *options, struct source *source);
 

@@ -98,6 +98,12 @@ static bool map_is_gone(const struct handover *handover)
 	return newer;
 }
 
+/* Damage is verify's to report; other commands have nothing to show then. */
+static bool is_verify(const struct options *options)
+{
+	return !strcmp(options->command, "verify");
+}
+
 static enum handover_result find_fdt(struct handover *handover, const struct options *options,
 				     u64 *phys, char *message, size_t message_size)
 {
@@ -113,20 +119,42 @@ static enum handover_result find_fdt(struct handover *handover, const struct opt
 		return HANDOVER_NO_MEMORY;
 	if (!candidates.nr) {
 		snprintf(message, message_size, "no KHO FDT in it: no handover");
-	} else if (candidates.items[0].soundness == KHO_FDT_DAMAGED) {
+	} else if (candidates.items[0].soundness == KHO_FDT_DAMAGED && !is_verify(options)) {
 		snprintf(message, message_size,
 			 "the only KHO FDTs in it are damaged (see --list-roots)");
 	} else {
 		*phys = candidates.items[0].phys;
 		result = HANDOVER_OK;
-		if (candidates.nr_found > 1)
-			handover_note(
-				handover,
-				"%llu KHO FDTs found; this is the best one (see --list-roots)",
-				(unsigned long long)candidates.nr_found);
+		handover->nr_candidates = candidates.nr_found;
 	}
 	kho_free_candidates(&candidates);
 	return result;
+}
+
+/*
+ * Where scratch is, is not in the FDT: on x86 a node of the boot loader's list says it. It takes a
+ * search, so only verify looks for it, in an image that had to be searched anyway.
+ */
+static enum handover_result open_scratch(struct handover *handover, const struct options *options)
+{
+	u64 phys, size;
+	bool found;
+
+	if (!is_verify(options) || options->has_kho || hints_of(handover)->has_kho)
+		return HANDOVER_OK;
+	source_pause_recorder(handover->source, true);
+	found = kho_find_scratch(&handover->kho, handover->source, &phys, &size, progress_scan,
+				 NULL);
+	source_pause_recorder(handover->source, false);
+	progress_done();
+	if (!found) {
+		handover_note(handover, "scratch: the image does not tell where it is");
+		return HANDOVER_OK;
+	}
+	if (kho_load_scratch(&handover->kho, handover->source, phys, size, handover->report) ==
+	    -IOMMUSER_ENOMEM)
+		return HANDOVER_NO_MEMORY;
+	return HANDOVER_OK;
 }
 
 static enum handover_result open_kho(struct handover *handover, const struct options *options,
@@ -142,13 +170,18 @@ static enum handover_result open_kho(struct handover *handover, const struct opt
 	error = kho_open(&handover->kho, handover->source, phys, handover->report);
 	if (error == -IOMMUSER_ENOMEM)
 		return HANDOVER_NO_MEMORY;
+	if (error == -IOMMUSER_ECORRUPT && is_verify(options) && !options->has_kho) {
+		handover_note(handover, "the KHO FDT at 0x%llx is damaged",
+			      (unsigned long long)phys);
+		return HANDOVER_OK;
+	}
 	if (error) {
 		snprintf(message, message_size, "no KHO FDT at 0x%llx%s", (unsigned long long)phys,
 			 error == -IOMMUSER_EUNMAPPED ? ": the image lacks that page" : "");
 		return HANDOVER_NONE;
 	}
 	handover->has_kho = true;
-	return HANDOVER_OK;
+	return open_scratch(handover, options);
 }
 
 static enum handover_result open_pages(struct handover *handover)
@@ -446,7 +479,7 @@ enum handover_result handover_open(struct handover *handover, const struct optio
 		return HANDOVER_NO_MEMORY;
 	if (wants_kho(options)) {
 		result = open_kho(handover, options, message, message_size);
-		if (result == HANDOVER_OK)
+		if (result == HANDOVER_OK && handover->has_kho)
 			result = open_pages(handover);
 		/* VT-d tables may be wanted of an image without any handover. */
 		if (result == HANDOVER_NONE && options->has_vtd_root)

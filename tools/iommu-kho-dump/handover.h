@@ -36,6 +36,7 @@ struct handover_vtd {
  * @report: what reading it found
  * @origin: when the image was taken: "at-jump", "outgoing", "incoming",
  *	"post-boot" or "unknown"
+ * @nr_candidates: KHO FDTs found, when they were searched for
  * @kho: the KHO FDT
  * @pages: what is preserved
  * @luo: LUO's state
@@ -54,6 +55,7 @@ struct handover {
 	struct iommuser_env env;
 	struct report *report;
 	const char *origin;
+	u64 nr_candidates;
 	struct kho kho;
 	struct kho_pages pages;
 	struct luo_state luo;

@@ -263,6 +263,12 @@ struct files_check {
 	struct report *report;
 };
 
+/* Is a part of the records out of reach, so that what is not found may be there? */
+static bool incomplete(const struct files_check *check, u32 kind)
+{
+	return check->graph->survey->kinds[kind].broken;
+}
+
 static bool live(const struct files_check *check, u32 kind, u64 position,
 		 union iommuser_record *record)
 {
@@ -316,7 +322,7 @@ static void check_iommufd(const struct files_check *check, const struct iommu_fi
 	u64 position, count;
 	size_t i;
 
-	for (i = 0; i < item->nr_listed; i++)
+	for (i = 0; i < item->nr_listed && !incomplete(check, IOMMUSER_KIND_DOMAIN); i++)
 		if (iommuser_graph_resolve(check->graph, item->hwpts[i].domain,
 					   IOMMUSER_KIND_DOMAIN, &position) ||
 		    !live(check, IOMMUSER_KIND_DOMAIN, position, &record))
@@ -331,7 +337,7 @@ static void check_iommufd(const struct files_check *check, const struct iommu_fi
 		add(check, IOMMUSER_FINDING_REF_FILE_INVALID, item->file->data, item->root,
 		    check->graph->root->phys);
 	count = hwpt_records_of(check, item->file->token);
-	if (item->nr_hwpts != count)
+	if (item->nr_hwpts != count && !incomplete(check, IOMMUSER_KIND_HWPT))
 		add(check, IOMMUSER_FINDING_REF_FILE_HWPTS, item->file->data, item->nr_hwpts,
 		    count);
 }
@@ -343,8 +349,9 @@ static void check_vfio(const struct files_check *check, const struct iommu_file 
 
 	if (iommuser_graph_find_device(check->graph, item->segment, item->bdf, &position) ||
 	    !live_device(check, position, &record)) {
-		add(check, IOMMUSER_FINDING_REF_FILE_DEVICE, item->file->data,
-		    item->segment << 16 | item->bdf, 0);
+		if (!incomplete(check, IOMMUSER_KIND_DEVICE))
+			add(check, IOMMUSER_FINDING_REF_FILE_DEVICE, item->file->data,
+			    item->segment << 16 | item->bdf, 0);
 		return;
 	}
 	if (item->own_format && item->device != record.common.phys)

@@ -16,7 +16,7 @@ static int run_on_image(const struct options *options)
 
 	source = source_open(options->image, &options->source, message, sizeof(message));
 	if (!source) {
-		fprintf(stderr, "iommu-kho-dump: %s\n", message);
+		complain(options->image, message);
 		return EXIT_NO_IMAGE;
 	}
 	if (options->list_roots)
@@ -30,17 +30,17 @@ static int run_on_image(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options;
-	int status;
+	int status = EXIT_OK;
 
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_RUN:
+		status = options.explain ? command_explain(&options) : run_on_image(&options);
 		break;
 	case OPTIONS_DONE:
-		return EXIT_OK;
+		break;
 	default:
 		return EXIT_USAGE;
 	}
-	status = options.explain ? command_explain(&options) : run_on_image(&options);
 	if (fflush(stdout) || ferror(stdout)) {
 		fputs("iommu-kho-dump: cannot write the output\n", stderr);
 		return EXIT_INTERNAL;

@@ -52,6 +52,8 @@ static struct json_object *model_source(const struct handover *handover)
 	put_text(object, "format", source_format(handover->source));
 	put_number(object, "page_size", 1ULL << source_page_shift(handover->source));
 	put_text(object, "origin", handover->origin);
+	if (handover->nr_candidates)
+		put_number(object, "kho_fdts_found", handover->nr_candidates);
 	return object;
 }
 
@@ -113,20 +115,24 @@ static struct json_object *model_luo(const struct handover *handover)
 	return object;
 }
 
-static struct json_object *model_memfd(const struct memfd *memfd)
+/* How large the folios are is in the memory map alone. */
+static struct json_object *model_memfd(const struct memfd *memfd, bool map_known)
 {
 	struct json_object *object = json_object_new_object();
 
 	put_number(object, "version", memfd->version);
 	put_number(object, "size", memfd->size);
 	put_number(object, "folios", memfd->nr_present);
-	put_number(object, "folio_bytes", memfd->folios_bytes);
+	if (map_known)
+		put_number(object, "folio_bytes", memfd->folios_bytes);
+	else
+		put_null(object, "folio_bytes");
 	put_hex(object, "seals", memfd->seals);
 	put_flag(object, "complete", memfd->complete);
 	return object;
 }
 
-static struct json_object *model_file(const struct luo_file *file)
+static struct json_object *model_file(const struct luo_file *file, bool map_known)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -134,12 +140,13 @@ static struct json_object *model_file(const struct luo_file *file)
 	put_hex(object, "token", file->token);
 	put_hex(object, "data", file->data);
 	if (file->memfd)
-		json_object_object_add(object, "memfd", model_memfd(file->memfd));
+		json_object_object_add(object, "memfd", model_memfd(file->memfd, map_known));
 	return object;
 }
 
 static struct json_object *model_sessions(const struct handover *handover)
 {
+	bool map_known = handover->has_pages && handover->pages.complete;
 	struct json_object *array = json_object_new_array();
 	struct json_object *session, *files;
 	size_t i, j;
@@ -151,7 +158,7 @@ static struct json_object *model_sessions(const struct handover *handover)
 		put_untrusted(session, "name", from->name, sizeof(from->name));
 		files = json_object_new_array();
 		for (j = 0; j < from->nr_files; j++)
-			json_object_array_add(files, model_file(&from->files[j]));
+			json_object_array_add(files, model_file(&from->files[j], map_known));
 		json_object_object_add(session, "files", files);
 		put_flag(session, "complete", from->complete);
 		json_object_array_add(array, session);
@@ -282,6 +289,8 @@ static struct json_object *model_checked(const struct handover *handover,
 static struct json_object *model_not_checked(const struct handover *handover)
 {
 	struct json_object *array = model_notes(handover);
+	char text[80];
+	u32 i;
 
 	if (!handover->has_kho)
 		json_object_array_add(array, json_object_new_string("KHO: not read"));
@@ -293,6 +302,12 @@ static struct json_object *model_not_checked(const struct handover *handover)
 		json_object_array_add(
 			array, json_object_new_string(
 				       "interrupt remapping entries: not part of a handover"));
+	for (i = 0; i < handover->nr_vtd; i++) {
+		snprintf(text, sizeof(text),
+			 "VT-d tables at 0x%" PRIx64 ": no records to check them against",
+			 handover->vtd[i].phys);
+		json_object_array_add(array, json_object_new_string(text));
+	}
 	if (handover->has_kho && !(handover->has_pages && handover->pages.complete))
 		json_object_array_add(
 			array, json_object_new_string("closure: what is preserved is not known"));

@@ -240,9 +240,32 @@ static enum options_result parse_option(struct options *options, int option)
 		puts("iommu-kho-dump " IOMMUSER_VERSION);
 		return OPTIONS_DONE;
 	default:
-		fputs("see iommu-kho-dump --help\n", stderr);
 		return OPTIONS_WRONG;
 	}
+}
+
+static const struct option *find_long_option(int value)
+{
+	const struct option *option;
+
+	for (option = long_options; option->name; option++)
+		if (option->val == value)
+			return option;
+	return NULL;
+}
+
+/* What getopt_long() could make nothing of, in words of our own. */
+static enum options_result refuse_option(int why, const char *word)
+{
+	const struct option *option = optopt ? find_long_option(optopt) : NULL;
+
+	if (why == ':')
+		return wrong("'%s' needs a value", word);
+	if (option)
+		return wrong("--%s takes no value", option->name);
+	if (optopt)
+		return wrong("unknown option '-%c'", optopt);
+	return wrong("unknown option '%s'", word);
 }
 
 /* [COMMAND] IMAGE; a file that is called like a command is ./show. */
@@ -257,6 +280,8 @@ static enum options_result parse_operands(struct options *options, int count, ch
 	}
 	if (!count)
 		return wrong("no image given");
+	if (count == 2 && options->source.flat)
+		return wrong("'%s' is not a command (a base is --flat=BASE)", operands[0]);
 	if (count == 2)
 		return wrong("'%s' is not a command", operands[0]);
 	if (count > 1)
@@ -268,6 +293,7 @@ static enum options_result parse_operands(struct options *options, int count, ch
 static enum options_result check_combination(const struct options *options)
 {
 	bool extracts = !strcmp(options->command, "extract");
+	bool has_handover = options->has_kho || options->has_luo || options->has_flb;
 
 	if (options->explain)
 		return OPTIONS_RUN;
@@ -277,6 +303,10 @@ static enum options_result check_combination(const struct options *options)
 		return wrong("extract needs -o FILE");
 	if (!extracts && options->output)
 		return wrong("-o goes with extract");
+	if (extracts && options->output && (!*options->output || !strcmp(options->output, "-")))
+		return wrong("-o: '%s' is not the name of a file", options->output);
+	if (!strcmp(options->command, "verify") && options->has_vtd_root && !has_handover)
+		return wrong("verify has nothing to check --vtd-root against: show reads it");
 	return OPTIONS_RUN;
 }
 
@@ -287,7 +317,10 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 
 	memset(options, 0, sizeof(*options));
 	options->command = "show";
-	while ((option = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return refuse_option(option, argv[optind - 1]);
 		result = parse_option(options, option);
 		if (result != OPTIONS_RUN)
 			return result;

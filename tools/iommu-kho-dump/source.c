@@ -45,7 +45,8 @@ ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset)
 	if (offset > INT64_MAX - length)
 		return 0;
 	while (done < length) {
-		ssize_t got = pread(fd, (char *)buffer + done, length - done, (off_t)(offset + done));
+		ssize_t got =
+			pread(fd, (char *)buffer + done, length - done, (off_t)(offset + done));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -58,7 +59,8 @@ ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset)
 	return (ssize_t)done;
 }
 
-int source_file_read(struct source *source, void *buffer, size_t length, u64 offset, const char *what)
+int source_file_read(struct source *source, void *buffer, size_t length, u64 offset,
+		     const char *what)
 {
 	ssize_t got = source_pread(source->fd, buffer, length, offset);
 
@@ -66,7 +68,8 @@ int source_file_read(struct source *source, void *buffer, size_t length, u64 off
 		return source_refuse(source, "cannot read the %s at offset %llu: %s", what,
 				     (unsigned long long)offset, strerror(errno));
 	if ((size_t)got < length)
-		return source_refuse(source, "truncated: the file ends at offset %llu, inside the %s",
+		return source_refuse(source,
+				     "truncated: the file ends at offset %llu, inside the %s",
 				     (unsigned long long)(offset + (size_t)got), what);
 	return 0;
 }
@@ -139,8 +142,8 @@ size_t source_find_range(struct source *source, u64 phys)
 	return low;
 }
 
-static enum source_status read_file_memory(struct source *source, u64 phys, void *buffer, size_t length,
-					   u64 offset)
+static enum source_status read_file_memory(struct source *source, u64 phys, void *buffer,
+					   size_t length, u64 offset)
 {
 	ssize_t got;
 
@@ -151,10 +154,12 @@ static enum source_status read_file_memory(struct source *source, u64 phys, void
 	got = source_pread(source->fd, buffer, length, offset);
 	if (got < 0)
 		return source_fail(source, "cannot read memory at 0x%llx, file offset %llu: %s",
-				   (unsigned long long)phys, (unsigned long long)offset, strerror(errno));
+				   (unsigned long long)phys, (unsigned long long)offset,
+				   strerror(errno));
 	if ((size_t)got < length)
 		return source_fail(source, "the file ends at offset %llu, inside memory at 0x%llx",
-				   (unsigned long long)(offset + (size_t)got), (unsigned long long)phys);
+				   (unsigned long long)(offset + (size_t)got),
+				   (unsigned long long)phys);
 	return SOURCE_OK;
 }
 
@@ -173,7 +178,8 @@ enum source_status source_read_ranges(struct source *source, u64 phys, void *buf
 		range = &source->ranges[i];
 		if (part > range->end - phys)
 			part = (size_t)(range->end - phys);
-		status = read_file_memory(source, phys, to, part, range->offset + (phys - range->start));
+		status = read_file_memory(source, phys, to, part,
+					  range->offset + (phys - range->start));
 		if (status != SOURCE_OK)
 			return status;
 		to += part;
@@ -212,7 +218,8 @@ static int find_size(struct source *source, const struct stat *st)
 	if (S_ISBLK(st->st_mode)) {
 		end = lseek(source->fd, 0, SEEK_END);
 		if (end < 0)
-			return source_refuse(source, "cannot find the size of the device: %s", strerror(errno));
+			return source_refuse(source, "cannot find the size of the device: %s",
+					     strerror(errno));
 		source->file_size = (u64)end;
 	}
 	if (!source->file_size)
@@ -280,14 +287,16 @@ static int open_format(struct source *source, const struct source_options *optio
 	return source->ops->open(source, options);
 }
 
-static int open_source(struct source *source, const char *path, const struct source_options *options)
+static int open_source(struct source *source, const char *path,
+		       const struct source_options *options)
 {
 	size_t used;
 
 	source->page_shift = options->page_shift;
 	if (options->page_shift && options->page_shift != 12 && options->page_shift != 14 &&
 	    options->page_shift != 16)
-		return source_refuse(source, "pages of 2^%u bytes are not supported", options->page_shift);
+		return source_refuse(source, "pages of 2^%u bytes are not supported",
+				     options->page_shift);
 	if (open_file(source, path) || open_format(source, options))
 		return -1;
 	if (page_cache_init(&source->cache, source->page_shift))
@@ -483,6 +492,35 @@ const char *source_error(const struct source *source)
 	return source->error;
 }
 
+/*
+ * The next part of a range, from *@low on, for which the file holds data. Holes of
+ * a sparse file read as zero, and there is nothing to find in them.
+ * Return: false when only a hole is left; else @high is the end of the data, at
+ * most that of the range.
+ */
+static bool next_data(const struct source *source, const struct source_range *range, u64 *low,
+		      u64 *high)
+{
+	u64 size = 1ULL << source->page_shift;
+	u64 shift = range->start - range->offset;
+	off_t data, hole;
+
+	*high = range->end;
+	if (source->ops->read != source_read_ranges)
+		return true; /* the offset is not one of the file */
+	data = lseek(source->fd, (off_t)(*low - shift), SEEK_DATA);
+	if (data < 0)
+		return errno != ENXIO;
+	hole = lseek(source->fd, data, SEEK_HOLE);
+	if ((u64)data + shift >= range->end)
+		return false;
+	if ((u64)data + shift > *low)
+		*low = ((u64)data + shift) & ~(size - 1);
+	if (hole > data && (((u64)hole + shift + size - 1) & ~(size - 1)) < range->end)
+		*high = ((u64)hole + shift + size - 1) & ~(size - 1);
+	return true;
+}
+
 /* Ranges that touch are one; of that, whole pages of the image. */
 bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end)
 {
@@ -497,8 +535,10 @@ bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end)
 	i = source_find_range(source, from);
 	while (i < source->nr_ranges) {
 		u64 low = source->ranges[i].start > from ? source->ranges[i].start : from;
-		u64 high = source->ranges[i++].end;
+		u64 high;
 
+		if (!next_data(source, &source->ranges[i++], &low, &high))
+			continue;
 		while (i < source->nr_ranges && source->ranges[i].start == high)
 			high = source->ranges[i++].end;
 		low = (low + size - 1) & ~(size - 1);

@@ -102,6 +102,8 @@ const char *source_error(const struct source *source);
  * @start: start of the range, page aligned, at least @from
  * @end: first byte after it
  *
+ * Holes of a sparse file, which read as zero, may be left out.
+ *
  * Return: false when there is no more.
  */
 bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end);

@@ -106,10 +106,15 @@ const char *text_plural(u64 count, const char *word, char *buffer, size_t size)
 
 void text_wrap(const char *text, int indent)
 {
+	text_labelled("", text, indent);
+}
+
+void text_labelled(const char *label, const char *text, int indent)
+{
 	int column = indent;
 	size_t length;
 
-	printf("%*s", indent, "");
+	printf("%-*s", indent, label);
 	while (*text) {
 		length = strcspn(text, " ");
 		if (column > indent && column + 1 + (int)length > LINE_WIDTH) {

@@ -26,5 +26,7 @@ const char *text_size(u64 bytes, char *buffer, size_t size);
 const char *text_plural(u64 count, const char *word, char *buffer, size_t size);
 /** text_wrap - print words at @indent, wrapped at 79 columns */
 void text_wrap(const char *text, int indent);
+/** text_labelled - the same with a label before the first line, in the room of the indent */
+void text_labelled(const char *label, const char *text, int indent);
 
 #endif /* TEXT_H */

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""What extract writes: all of the metadata, nothing of the payload, and never half a file."""
+
+import json
+import os
+import re
+import sys
+
+import harness
+
+sys.path.insert(0, harness.WRITER)
+import read_image  # noqa: E402  (the second reader of portable images)
+
+FILL = "payload-Of-A-Guest"
+
+
+def memfds(description):
+    """Labels of the memfds of a description that hold something; of a series, the first one."""
+    labels = []
+    with open(description, encoding="utf-8") as file:
+        for line in file:
+            found = re.match(r"(file|files \d+) memfd (\S+) .*size=(\S+)", line)
+            if found and found[3] != "0" and "fill=" not in line:
+                labels.append(found[2] + ("0" if found[1] != "file" else ""))
+    return labels
+
+
+class Extract(harness.ToolTest):
+    def comparable(self, image):
+        shown = self.show(image)
+        self.assertTrue(shown.pop("source")["format"])
+        shown.pop("notes")
+        return shown
+
+    def check_payload(self):
+        with open(self.path("image"), "rb") as file:
+            self.assertIn(FILL.encode(), file.read())
+        with open(self.path("out.ikho"), "rb") as file:
+            data = file.read()
+        pages = read_image.Portable(data).pages
+        self.assertGreaterEqual(len(pages), 2)
+        self.assertNotIn(FILL.encode(), data)
+        for phys, page in pages.items():
+            self.assertNotIn(FILL.encode(), page, hex(phys))
+            self.assertNotIn(FILL.encode()[5:], page, hex(phys))
+
+    def test_clean_images(self):
+        checked = with_payload = 0
+        for description in harness.some(harness.CLEAN, 10):
+            labels = memfds(description)
+            lines = ["amend memfd %s fill=%s" % (label, FILL) for label in labels]
+            harness.write_image(description, self.path("image"), *lines)
+            with self.subTest(image=harness.name_of(description)):
+                said = self.good("extract", "-o", "out.ikho", "image")
+                self.assertRegex(said, r"\Aout\.ikho: [0-9.]+ [KM]iB of metadata\n")
+                self.assertEqual(self.comparable("image"), self.comparable("out.ikho"))
+                before, after = (json.loads(self.good("verify", "--json", image))
+                                 for image in ("image", "out.ikho"))
+                self.assertEqual(0, after["errors"])
+                for key in ("status", "findings", "checked"):
+                    self.assertEqual(before[key], after[key])
+                checked += 1
+                if labels:
+                    self.check_payload()
+                    with_payload += 1
+        print("%d images, %d of them with payload" % (checked, with_payload))
+        self.assertGreaterEqual(checked, 5)
+        self.assertGreaterEqual(with_payload, 3)
+
+    def test_same_checks(self):
+        """Verify counts the same of an extract, and finds the same in a bad one."""
+        for lines in ([], ["amend device 00:05.0 did=1"]):
+            harness.write_image(harness.clean("iommuser-pasids"), self.path("image"), *lines)
+            self.good("extract", "-o", "out.ikho", "image")
+            found = [json.loads(self.tool("verify", "--json", image).out) for image in ("image", "out.ikho")]
+            for key in ("status", "findings", "checked"):
+                self.assertEqual(found[0][key], found[1][key])
+            self.assertEqual(bool(lines), bool(found[0]["findings"]))
+
+    def test_extract_of_extract(self):
+        harness.write_image(harness.clean("iommuser-aliases"), self.path("image"))
+        self.good("extract", "-o", "first.ikho", "image")
+        self.good("extract", "-o", "second.ikho", "first.ikho")
+        with open(self.path("first.ikho"), "rb") as first, open(self.path("second.ikho"), "rb") as second:
+            self.assertEqual(first.read(), second.read())
+
+    def test_fixture(self):
+        for name in ("legacy-jump", "scalable-jump", "legacy-postboot", "scalable-postboot"):
+            image = os.path.join(harness.IMAGES, name + ".ikho")
+            self.tool("extract", "-o", "out.ikho", image)
+            self.assertEqual(self.comparable(image), self.comparable("out.ikho"))
+
+    def test_json(self):
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))
+        said = json.loads(self.good("extract", "--json", "--origin", "at-jump", "-o", "out.ikho", "image"))
+        with open(self.path("out.ikho"), "rb") as file:
+            image = read_image.Portable(file.read())
+        self.assertEqual(said["bytes_of_memory"], image.raw_pages)
+        self.assertEqual(("out.ikho", "at-jump"), (said["output"], said["origin"]))
+        self.assertEqual("at-jump", image.info["origin"])
+        self.assertEqual("at-jump", self.show("out.ikho")["source"]["origin"])
+
+    def keeps(self, name, status, words, *arguments, **options):
+        before = os.stat(self.path(name))
+        with open(self.path(name), "rb") as file:
+            content = file.read()
+        self.refused(status, words, "extract", "-o", name, *arguments, **options)
+        after = os.stat(self.path(name))
+        self.assertEqual((before.st_ino, before.st_size), (after.st_ino, after.st_size))
+        with open(self.path(name), "rb") as file:
+            self.assertEqual(content, file.read())
+
+    def test_failure_keeps_the_file(self):
+        self.write("kept", b"something else")
+        self.write("text", b"no image")
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))
+        self.keeps("kept", 3, "text: ", "text")
+        self.keeps("kept", 3, "no KHO FDT", "--kho", "0x1000", "image")
+        self.keeps("image", 2, "is the image itself", "image")
+        os.link(self.path("image"), self.path("other-name"))
+        self.keeps("other-name", 2, "is the image itself", "image")
+        names = set(os.listdir(self.dir))
+        if not harness.VALGRIND:
+            # No room for even one section: the limit is on the size of files, its signal ignored.
+            limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@" 2>&1', "sh", harness.TOOL]
+            done = harness.subprocess.run([*limited, "extract", "-o", "kept", "image"], cwd=self.dir, check=False,
+                                          capture_output=True, timeout=harness.SECONDS)
+            self.assertEqual(4, done.returncode, done.stdout)
+            self.assertRegex(done.stdout.decode(), r"\Aiommu-kho-dump: kept: [^\n]*\n\Z")
+            with open(self.path("kept"), "rb") as file:
+                self.assertEqual(b"something else", file.read())
+        self.assertEqual(names, set(os.listdir(self.dir)), "a temporary file was left")
+
+    def test_success_replaces_the_file(self):
+        self.write("old", b"something else")
+        os.symlink("old", self.path("link"))
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))
+        self.good("extract", "-o", "link", "image")
+        self.assertTrue(os.path.islink(self.path("link")))
+        self.assertEqual(self.comparable("image"), self.comparable("old"))
+
+    def test_places_that_cannot_be(self):
+        harness.write_image(harness.clean("kho-empty"), self.path("image"))
+        os.mkdir(self.path("directory"))
+        os.mkfifo(self.path("pipe"))
+        for output, words in (("missing/out.ikho", "directory: No such file"), ("directory", "not a regular file"),
+                              ("pipe", "not a regular file"), ("/dev/null", "not a regular file"),
+                              ("image/out.ikho", "Not a directory")):
+            self.refused(4, words, "extract", "-o", output, "image")
+            self.refused(4, output + ": ", "extract", "-o", output, "image")
+
+
+if __name__ == "__main__":
+    harness.main()
