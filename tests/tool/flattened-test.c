@@ -301,20 +301,6 @@ static void nothing_left(void **state)
 	blob_free(&elf);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	test_directory_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_directory_remove();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,5 +316,5 @@ int main(void)
 		cmocka_unit_test(nothing_left),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);
 }

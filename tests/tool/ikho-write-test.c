@@ -349,20 +349,6 @@ static void bad_hints(void **state)
 	assert_old();
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	test_directory_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_directory_remove();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,5 +364,5 @@ int main(void)
 		cmocka_unit_test(bad_hints),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);
 }

@@ -369,6 +369,20 @@ void test_directory_remove(void)
 		die(directory);
 }
 
+int test_directory_setup(void **state)
+{
+	(void)state;
+	test_directory_create();
+	return 0;
+}
+
+int test_directory_teardown(void **state)
+{
+	(void)state;
+	test_directory_remove();
+	return 0;
+}
+
 size_t count_test_files(void)
 {
 	return for_each_entry(directory, false);

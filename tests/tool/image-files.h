@@ -69,6 +69,9 @@ void ikho_end(struct blob *blob, u32 sequence, u64 pages_length);
 /* A directory of the test's own; both exit the process on failure. */
 void test_directory_create(void);
 void test_directory_remove(void);
+/* The same as set-up and tear-down of a group of tests. */
+int test_directory_setup(void **state);
+int test_directory_teardown(void **state);
 /** test_path - a name in it, valid until the eighth call after */
 const char *test_path(const char *name);
 /** count_open_files - file descriptors of this process */

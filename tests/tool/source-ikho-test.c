@@ -591,20 +591,6 @@ static void changed_later(void **state)
 	blob_free(&blob);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	test_directory_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_directory_remove();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,5 +613,5 @@ int main(void)
 		cmocka_unit_test(changed_later),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);
 }

@@ -680,20 +680,6 @@ static void altered_files(void **state)
 		blob_free(&files[i]);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	test_directory_create();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	test_directory_remove();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -720,5 +706,5 @@ int main(void)
 		cmocka_unit_test(altered_files),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);
 }

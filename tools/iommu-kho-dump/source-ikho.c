@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "ikho-format.h"
+#include "little-endian.h"
 #include "source-private.h"
 
 #define CHUNK_SIZE 65536
@@ -61,22 +62,6 @@ struct ikho_state {
 	u8 *chunk;
 	bool finished;
 };
-
-static u32 get32(const u8 *bytes)
-{
-	u32 value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static u64 get64(const u8 *bytes)
-{
-	u64 value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
 
 #define damaged(source, offset, format, ...) \
 	source_refuse(source, "damaged portable image, offset %llu: " format, (unsigned long long)(offset), ##__VA_ARGS__)

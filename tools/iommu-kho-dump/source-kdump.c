@@ -10,6 +10,7 @@
 
 #include <libkdumpfile/kdumpfile.h>
 
+#include "little-endian.h"
 #include "source-private.h"
 
 /* Fields of the file header of a 64-bit machine, and of the sub-header. */
@@ -75,22 +76,6 @@ struct kdump_state {
 	u64 descriptors;
 	u64 data;
 };
-
-static u32 get32(const u8 *bytes)
-{
-	u32 value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le32toh(value);
-}
-
-static u64 get64(const u8 *bytes)
-{
-	u64 value;
-
-	memcpy(&value, bytes, sizeof(value));
-	return le64toh(value);
-}
 
 static const char *library_error(kdump_ctx_t *context, kdump_status status)
 {
