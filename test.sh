@@ -6,7 +6,7 @@
 #   without an option   dev tests with gcc, the same with clang and sanitizers, the freestanding proof,
 #                       static checks, the CLI tests under valgrind
 #   --quick             dev tests with gcc only
-#   --label LABEL       only the tests of one label: exhaustive, proof, mutation, kernel, ...
+#   --label LABEL       only the tests of one label: exhaustive, fuzz, lint, valgrind, ...
 # exit: 0 all passed (skipped ones are named), 1 not, 2 wrong usage
 set -euo pipefail
 

@@ -452,6 +452,13 @@ static void test_scratch(void **state)
 	assert_int_equal(phys, 0x8000);
 	assert_int_equal(size, 32);
 
+	/* Before the jump the array is not there yet: its place is all zero. */
+	memory_put64(image.source, 0x8000, 0);
+	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, size, image.report),
+			 -IOMMUSER_ENOENT);
+	assert_nothing_found(&image);
+	assert_int_equal(image.kho.nr_scratch, 0);
+
 	memory_put64(image.source, 0x8000, 0x800000);
 	memory_put64(image.source, 0x8008, 0x800000);
 	memory_put64(image.source, 0x8010, 0x40000000);

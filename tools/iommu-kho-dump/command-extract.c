@@ -57,7 +57,8 @@ static void sort_pages(struct page_list *list)
 {
 	size_t from, to = 0;
 
-	qsort(list->pages, list->nr, sizeof(*list->pages), compare_pages);
+	if (list->nr)
+		qsort(list->pages, list->nr, sizeof(*list->pages), compare_pages);
 	for (from = 0; from < list->nr; from++)
 		if (!to || list->pages[to - 1] != list->pages[from])
 			list->pages[to++] = list->pages[from];

@@ -13,6 +13,7 @@
 #include <iommuser/error.h>
 #include <iommuser/vtd.h>
 
+#include "fields.h"
 #include "progress.h"
 
 void handover_note(struct handover *handover, const char *format, ...)
@@ -87,10 +88,10 @@ static bool map_is_gone(const struct handover *handover)
 	struct kho_candidates candidates;
 	bool newer;
 
-	if (!strcmp(handover->origin, "post-boot"))
-		return true;
 	if (kho_preserves_page(&handover->kho, handover->source, handover->kho.fdt_phys) == KHO_YES)
 		return false;
+	if (!strcmp(handover->origin, "post-boot"))
+		return true;
 	if (search(handover, &candidates))
 		return false;
 	newer = newer_candidate(&candidates, handover);
@@ -102,6 +103,22 @@ static bool map_is_gone(const struct handover *handover)
 static bool is_verify(const struct options *options)
 {
 	return !strcmp(options->command, "verify");
+}
+
+/* An older FDT whose map is gone is one that this image's kernel came up with. */
+static void note_consumed(struct handover *handover, const struct kho_candidates *candidates)
+{
+	size_t i;
+
+	for (i = 1; i < candidates->nr; i++)
+		if (candidates->items[0].self_reference == KHO_YES &&
+		    candidates->items[i].soundness == KHO_SOUND &&
+		    candidates->items[i].self_reference != KHO_YES &&
+		    candidates->items[i].kexec_count < candidates->items[0].kexec_count)
+			handover_note(handover,
+				      "this kernel was itself handed over to, by the FDT at 0x%llx: "
+				      "what is shown is the next handover in the making",
+				      (unsigned long long)candidates->items[i].phys);
 }
 
 static enum handover_result find_fdt(struct handover *handover, const struct options *options,
@@ -126,6 +143,7 @@ static enum handover_result find_fdt(struct handover *handover, const struct opt
 		*phys = candidates.items[0].phys;
 		result = HANDOVER_OK;
 		handover->nr_candidates = candidates.nr_found;
+		note_consumed(handover, &candidates);
 	}
 	kho_free_candidates(&candidates);
 	return result;
@@ -151,9 +169,15 @@ static enum handover_result open_scratch(struct handover *handover, const struct
 		handover_note(handover, "scratch: the image does not tell where it is");
 		return HANDOVER_OK;
 	}
-	if (kho_load_scratch(&handover->kho, handover->source, phys, size, handover->report) ==
-	    -IOMMUSER_ENOMEM)
+	switch (kho_load_scratch(&handover->kho, handover->source, phys, size, handover->report)) {
+	case -IOMMUSER_ENOMEM:
 		return HANDOVER_NO_MEMORY;
+	case -IOMMUSER_ENOENT:
+		handover_note(handover, "scratch: its array is copied in the jump, and not there yet");
+		break;
+	default:
+		break;
+	}
 	return HANDOVER_OK;
 }
 
@@ -196,6 +220,7 @@ static enum handover_result open_pages(struct handover *handover)
 
 	if (!source_has_preserved(handover->source) && map_is_gone(handover)) {
 		handover->origin = "post-boot";
+		handover->map_gone = true;
 		report_finding(handover->report, &gone);
 		handover_note(handover,
 			      "the next kernel has booted: this handover's memory map and "
@@ -241,7 +266,7 @@ static enum handover_result find_luo(struct handover *handover, const struct opt
 			return HANDOVER_OK;
 		return open_luo(handover, hints->luo, 0);
 	}
-	if (!strcmp(handover->origin, "post-boot"))
+	if (handover->map_gone)
 		return HANDOVER_OK;
 	subtree = kho_find_subtree(&handover->kho, "LUO");
 	if (!subtree || !subtree->valid)
@@ -367,6 +392,18 @@ static const struct iommuser_revision *find_root(struct handover *handover,
 	return revision;
 }
 
+static void note_broken_chains(struct handover *handover)
+{
+	u32 kind;
+
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
+		if (handover->survey.kinds[kind].broken)
+			handover_note(handover,
+				      "the chain of %s records breaks off: only %llu could be read",
+				      iommuser_kind_name(kind),
+				      (unsigned long long)handover->survey.kinds[kind].nr_records);
+}
+
 static enum handover_result open_iommu(struct handover *handover, const struct options *options)
 {
 	const struct iommuser_reporter reporter = report_reporter(handover->report);
@@ -399,6 +436,7 @@ static enum handover_result open_iommu(struct handover *handover, const struct o
 		return HANDOVER_OK;
 	}
 	handover->has_iommu = true;
+	note_broken_chains(handover);
 	return HANDOVER_OK;
 }
 

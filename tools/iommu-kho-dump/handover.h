@@ -38,6 +38,7 @@ struct handover_vtd {
  *	"post-boot" or "unknown"
  * @nr_candidates: KHO FDTs found, when they were searched for
  * @kho: the KHO FDT
+ * @map_gone: the next kernel has reused what the FDT leads to
  * @pages: what is preserved
  * @luo: LUO's state
  * @flb: address of the IOMMU root
@@ -71,6 +72,7 @@ struct handover {
 	char notes[HANDOVER_MAX_NOTES][160];
 	u32 nr_notes;
 	bool has_kho;
+	bool map_gone;
 	bool has_pages;
 	bool has_luo;
 	bool has_flb;

@@ -47,6 +47,18 @@ static void add_region(struct kho *kho, u64 at, const struct kho_scratch_ser *se
 		kho->scratch[kho->nr_scratch++] = region;
 }
 
+/* The hand-off names where kexec will copy the array to: before the jump nothing is there. */
+static bool is_zero(struct source *source, u64 phys, u64 size)
+{
+	struct kho_scratch_ser ser;
+	u64 at;
+
+	for (at = phys; at < phys + size; at += sizeof(ser))
+		if (source_read(source, at, &ser, sizeof(ser)) != SOURCE_OK || ser.addr || ser.size)
+			return false;
+	return true;
+}
+
 int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size, struct report *report)
 {
 	struct kho_scratch_ser ser;
@@ -56,6 +68,9 @@ int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size,
 		return -IOMMUSER_EINVAL;
 	free(kho->scratch);
 	kho->nr_scratch = 0;
+	kho->scratch = NULL;
+	if (is_zero(source, phys, size))
+		return -IOMMUSER_ENOENT;
 	kho->scratch = calloc(nr, sizeof(*kho->scratch));
 	if (!kho->scratch)
 		return -IOMMUSER_ENOMEM;

@@ -267,7 +267,8 @@ u64 kho_pages_block(struct kho_pages *pages, u64 phys);
  *
  * To be called before the map is walked, which then reports what overlaps.
  *
- * Return: 0; -IOMMUSER_EINVAL for a size or address that is not possible;
+ * Return: 0; -IOMMUSER_ENOENT when the array is all zero: kexec copies it there
+ * in the jump; -IOMMUSER_EINVAL for a size or address that is not possible;
  * -IOMMUSER_EUNMAPPED; -IOMMUSER_ENOMEM.
  */
 int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size, struct report *report);

@@ -130,7 +130,12 @@ static void put_device(const struct records_model *model, struct json_object *ob
 	else
 		put_null(object, "owner_token");
 	put_hex(object, "pasid_table", device->pasid_directory);
-	put_number(object, "max_pasid", device->pasid_entries);
+	put_number(object, "pasid_entries", device->pasid_entries);
+	if (has_field(model, IOMMUSER_KIND_DEVICE, IOMMUSER_FIELD_GROUP_SIZE)) {
+		put_number(object, "rid_pasid", device->rid_pasid);
+		put_number(object, "group_size", device->group_size);
+		put_hex(object, "device_flags", device->device_flags);
+	}
 	if (iommuser_graph_device_stale(model->graph, device))
 		put_flag(object, "stale", true);
 }

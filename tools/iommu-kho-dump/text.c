@@ -64,7 +64,7 @@ void text_table(const char *heading, struct json_object *array, const struct tex
 
 	if (!json_object_array_length(array))
 		return;
-	for (i = 0; columns[i].key && i < MAX_COLUMNS; i++) {
+	for (i = 0; i < MAX_COLUMNS && columns[i].key; i++) {
 		widths[i] = strlen(columns[i].heading);
 		for (j = 0; j < rows; j++) {
 			length = strlen(text_member(json_object_array_get_idx(array, j),
