@@ -68,6 +68,26 @@ class Extract(harness.ToolTest):
         self.assertGreaterEqual(checked, 5)
         self.assertGreaterEqual(with_payload, 3)
 
+    def test_no_payload_of_damaged(self):
+        """Damage that leads a reader into guest memory does not bring that memory into the extract."""
+        inside = "@memfd[0].page[0]"
+        damages = ["set domain[1].top_level = 3", "set pte[d0][0x0].ps = 0", "set domain[0].top_table = " + inside,
+                   "set luo.session[0].files = " + inside, "set luo.flb[0].data = " + inside,
+                   "set roottable[0][0].lo = " + inside + " | 1", "set memfd[1].vmalloc_first = " + inside]
+        extracted = 0
+        for name in harness.some(["iommuser-v1-legacy", "iommu-v1-legacy"], 1):
+            labels = memfds(harness.clean(name))
+            fills = ["amend memfd %s fill=%s" % (label, FILL) for label in labels]
+            self.assertTrue(fills)
+            for damage in damages:
+                with self.subTest(image=name, damage=damage):
+                    harness.write_image(harness.clean(name), self.path("image"), damage, *fills)
+                    result = self.tool("extract", "-o", "out.ikho", "image")
+                    if result.status == 0:
+                        self.check_payload()
+                        extracted += 1
+        self.assertGreaterEqual(extracted, 5)
+
     def test_same_checks(self):
         """Verify counts the same of an extract, and finds the same in a bad one."""
         for lines in ([], ["amend device 00:05.0 did=1"]):

@@ -71,8 +71,16 @@ static void ignore_finding(void *ctx, const struct iommuser_finding *finding)
 	(void)finding;
 }
 
+/* What may be touched of tables that no record and no memory map vouches for. */
+struct budget {
+	u64 tables;
+	u64 pasids;
+	u64 contexts;
+};
+
 /* Walk a page table only to touch its pages. */
-static void touch_tables(struct handover *handover, u32 stage, u64 top_table, u32 levels)
+static void touch_tables(struct handover *handover, struct budget *budget, u32 stage, u64 top_table,
+			 u32 levels)
 {
 	const struct iommuser_reporter reporter = { NULL, ignore_finding };
 	const struct iommuser_pt_table table = {
@@ -84,11 +92,12 @@ static void touch_tables(struct handover *handover, u32 stage, u64 top_table, u3
 	};
 	struct iommuser_pt_counts counts;
 
-	/* A bound for tables that nobody vouches for: 4 GiB of them. */
-	iommuser_pt_walk(&table, NULL, 1U << 20, NULL, &reporter, &counts);
+	iommuser_pt_walk(&table, NULL, budget->tables, NULL, &reporter, &counts);
+	budget->tables -= counts.nr_tables;
 }
 
-static void touch_pasids(struct handover *handover, const struct iommuser_vtd_context *context)
+static void touch_pasids(struct handover *handover, struct budget *budget,
+			 const struct iommuser_vtd_context *context)
 {
 	struct iommuser_vtd_directory directory;
 	struct iommuser_vtd_pasid entry;
@@ -96,31 +105,36 @@ static void touch_pasids(struct handover *handover, const struct iommuser_vtd_co
 	int more;
 
 	iommuser_vtd_directory_of(&handover->env, context, &directory);
-	while ((more = iommuser_vtd_next_pasid(&directory, &cursor, &pasid, &entry))) {
+	while (budget->pasids &&
+	       (more = iommuser_vtd_next_pasid(&directory, &cursor, &pasid, &entry))) {
+		budget->pasids--;
 		if (more == 1 && entry.type == IOMMUSER_VTD_PGTT_FIRST)
-			touch_tables(handover, IOMMUSER_STAGE_FIRST, entry.first_stage,
+			touch_tables(handover, budget, IOMMUSER_STAGE_FIRST, entry.first_stage,
 				     entry.first_stage_mode + 4);
 		else if (more == 1 && entry.type == IOMMUSER_VTD_PGTT_SECOND)
-			touch_tables(handover, IOMMUSER_STAGE_SECOND, entry.second_stage,
+			touch_tables(handover, budget, IOMMUSER_STAGE_SECOND, entry.second_stage,
 				     entry.address_width + 2);
 	}
 }
 
 /* VT-d tables that are wanted without records: everything below the root. */
-static void touch_vtd(struct handover *handover, const struct handover_vtd *vtd)
+static void touch_vtd(struct handover *handover, struct budget *budget,
+		      const struct handover_vtd *vtd)
 {
 	const struct iommuser_vtd_tables tables = { &handover->env, vtd->phys, vtd->scalable };
 	struct iommuser_vtd_context context;
 	u32 cursor = 0, bdf;
 	int more;
 
-	while ((more = iommuser_vtd_next_context(&tables, &cursor, &bdf, &context))) {
+	while (budget->contexts &&
+	       (more = iommuser_vtd_next_context(&tables, &cursor, &bdf, &context))) {
+		budget->contexts--;
 		if (more < 0)
 			continue;
 		if (vtd->scalable)
-			touch_pasids(handover, &context);
+			touch_pasids(handover, budget, &context);
 		else if (context.translation_type <= IOMMUSER_VTD_TT_TABLE_DEVICE_TLB)
-			touch_tables(handover, IOMMUSER_STAGE_SECOND, context.table,
+			touch_tables(handover, budget, IOMMUSER_STAGE_SECOND, context.table,
 				     context.address_width + 2);
 	}
 }
@@ -163,13 +177,33 @@ static int write_preserved(struct handover *handover, struct ikho_writer *writer
 	return 0;
 }
 
-/* Payload is never written, even where something made the tool read it. */
+static bool in_memfd(const struct memfd *memfd, u64 at)
+{
+	size_t i;
+
+	for (i = 0; memfd && i < memfd->nr_extents; i++)
+		if (at >= memfd->extents[i].phys &&
+		    at - memfd->extents[i].phys < memfd->extents[i].length)
+			return true;
+	return false;
+}
+
+/*
+ * Payload is never written, even where damage made the tool read it as metadata:
+ * what is mapped for DMA or in a memfd wins. Memfds are marked as mapped where
+ * there is a set to mark them in.
+ */
 static bool is_payload(struct handover *handover, u64 at)
 {
-	struct iommuser_pageset *set = handover_set(handover);
+	size_t i, j;
 
-	return set && iommuser_pageset_contains(set, IOMMUSER_MAPPED, at, 1, NULL) &&
-	       !iommuser_pageset_contains(set, IOMMUSER_VISITED, at, 1, NULL);
+	if (handover->has_pages)
+		return iommuser_pageset_contains(&handover->pages.set, IOMMUSER_MAPPED, at, 1, NULL);
+	for (i = 0; handover->has_luo && i < handover->luo.nr_sessions; i++)
+		for (j = 0; j < handover->luo.sessions[i].nr_files; j++)
+			if (in_memfd(handover->luo.sessions[i].files[j].memfd, at))
+				return true;
+	return false;
 }
 
 /* The part of a page that the image holds: 4 KiB at a time. */
@@ -252,6 +286,8 @@ static bool output_is_image(const struct options *options)
 int command_extract(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
+	/* 256 MiB of page tables, and more devices and PASIDs than hosts have. */
+	struct budget budget = { .tables = 1U << 16, .pasids = 1U << 16, .contexts = 1U << 12 };
 	struct page_list list = { 0 };
 	struct handover handover;
 	u64 written = 0;
@@ -269,7 +305,9 @@ int command_extract(const struct options *options, struct source *source)
 		status = EXIT_INTERNAL;
 	}
 	for (i = 0; status == EXIT_OK && i < handover.nr_vtd; i++)
-		touch_vtd(&handover, &handover.vtd[i]);
+		touch_vtd(&handover, &budget, &handover.vtd[i]);
+	if (status == EXIT_OK && (!budget.tables || !budget.pasids || !budget.contexts))
+		handover_note(&handover, "too many VT-d tables that no record vouches for: not all were taken");
 	source_set_recorder(source, NULL, NULL);
 	sort_pages(&list);
 	if (list.failed) {

@@ -48,8 +48,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"and sub-trees cannot be read without knowing the revision. A next kernel that "
 		"does not know it either boots without the handover, without a message that "
 		"anyone would notice, and reuses memory that devices still write to.",
-		"Look for a newer iommu-kho-dump. Before kexec, run preflight against the next "
-		"kernel's image to see whether it knows this revision."),
+		"Look for a newer iommu-kho-dump. Before kexec, make sure that the next kernel "
+		"knows this revision."),
 	EXPLAIN(KHO_MAP_PROPERTY,
 		"the KHO FDT has no usable preserved-memory-map property",
 		"The property that leads to the memory map is missing or is not one 64-bit "
@@ -177,8 +177,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"The compatible string of LUO's state is none of luo-v1 to luo-v5. A next kernel "
 		"that does not know it panics in early boot, even when it is started with "
 		"liveupdate=off.",
-		"Look for a newer iommu-kho-dump. Before kexec, run preflight against the next "
-		"kernel's image; it must know exactly this revision."),
+		"Look for a newer iommu-kho-dump. Before kexec, make sure that the next kernel "
+		"knows exactly this revision."),
 	EXPLAIN(LUO_STATE_INVALID,
 		"LUO's state is too short or has an impossible value",
 		"The structure that leads to sessions and FLBs is cut short, or an address in it "
@@ -307,7 +307,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"No decoder for this compatible string exists in this tool, so only the entry "
 		"itself was checked. The next kernel needs a handler of exactly this name: "
 		"without one, opening /dev/liveupdate fails with EIO.",
-		"Nothing to do if the next kernel has the handler; preflight tells."),
+		"Nothing to do if the next kernel has the handler."),
 	EXPLAIN(LUO_FOLIO_SHARED,
 		"memory at %f belongs to two preserved files",
 		"One folio is listed by two files, or twice by one. The next kernel would put the "
@@ -531,12 +531,12 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"every address of the domain is translated wrongly. " STRAY_DMA,
 		REDO REPORT_IOMMU),
 	EXPLAIN(REC_ROOT_UNKNOWN,
-		"the IOMMU state is of a revision that is not known here",
+		"there is IOMMU state of a revision that is not known here (%d)",
 		"Neither the name nor the contents of the root fit a layout that this reader has, "
 		"or it says a version that this reader does not know. A kernel refuses what it "
 		"doesn't know.",
 		"If you know the layout, state it with --flb and --abi. Otherwise look for a "
-		"newer iommu-kho-dump, and run preflight against the next kernel before kexec."),
+		"newer iommu-kho-dump, and make sure that the next kernel knows it before kexec."),
 	EXPLAIN(REC_ROOT_FIELD,
 		"the root of the IOMMU state has %f in %n, which is not possible",
 		"The root leads to every record. With a wrong size, address or reserved byte in "

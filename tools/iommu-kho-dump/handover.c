@@ -105,6 +105,35 @@ static bool is_verify(const struct options *options)
 	return !strcmp(options->command, "verify");
 }
 
+/*
+ * A candidate that was passed over may be the live FDT, damaged: that is not for
+ * the tool to decide in silence.
+ */
+static void report_passed_over(struct handover *handover, const struct kho_candidates *candidates)
+{
+	struct iommuser_finding finding = { .severity = IOMMUSER_WARNING };
+	size_t i;
+
+	for (i = 1; i < candidates->nr; i++) {
+		const struct kho_candidate *candidate = &candidates->items[i];
+
+		finding.phys = candidate->phys;
+		finding.severity = IOMMUSER_WARNING;
+		if (candidate->soundness == KHO_FDT_DAMAGED) {
+			finding.id = IOMMUSER_FINDING_KHO_FDT_UNSOUND;
+		} else if (candidate->soundness == KHO_FDT_FOREIGN) {
+			finding.id = IOMMUSER_FINDING_KHO_COMPATIBLE_UNKNOWN;
+		} else if (candidate->self_reference != KHO_YES &&
+			   candidate->kexec_count > candidates->items[0].kexec_count) {
+			finding.id = IOMMUSER_FINDING_KHO_NOT_SELF_REFERENT;
+			finding.severity = IOMMUSER_ERROR;
+		} else {
+			continue;
+		}
+		report_finding(handover->report, &finding);
+	}
+}
+
 /* An older FDT whose map is gone is one that this image's kernel came up with. */
 static void note_consumed(struct handover *handover, const struct kho_candidates *candidates)
 {
@@ -144,6 +173,7 @@ static enum handover_result find_fdt(struct handover *handover, const struct opt
 		result = HANDOVER_OK;
 		handover->nr_candidates = candidates.nr_found;
 		note_consumed(handover, &candidates);
+		report_passed_over(handover, &candidates);
 	}
 	kho_free_candidates(&candidates);
 	return result;
@@ -292,6 +322,14 @@ static u64 random_seed(void)
 	return seed;
 }
 
+/* A domain without a device is no sign of a wrong layout: an iommufd file may use it. */
+static bool used_somewhere(void *ctx, u64 domain)
+{
+	(void)ctx;
+	(void)domain;
+	return true;
+}
+
 /* How badly a layout fits: errors when the records are read with it; ~0 when it does not at all. */
 static u64 misfit(struct handover *handover, const struct iommuser_revision *revision, u64 phys)
 {
@@ -306,6 +344,7 @@ static u64 misfit(struct handover *handover, const struct iommuser_revision *rev
 		.survey = &survey,
 		.graph = &graph,
 		.reporter = &reporter,
+		.used_elsewhere = used_somewhere,
 	};
 	void *memory;
 	u64 size;
@@ -595,6 +634,50 @@ static void report_unexplained(struct handover *handover)
 		report_unexplained_run(handover, phys, length);
 }
 
+static bool known_flb(const char *name)
+{
+	const struct iommuser_revision *revision;
+	u32 i;
+
+	for (i = 0; (revision = iommuser_revision_at(i)); i++)
+		if (!strcmp(revision->flb_name, name))
+			return true;
+	return false;
+}
+
+/* FLBs that look like IOMMU state and are not the one that was read. */
+static void report_other_flbs(struct handover *handover)
+{
+	const struct luo_flb *flb;
+	size_t i;
+
+	for (i = 0; i < handover->luo.nr_flbs; i++) {
+		flb = &handover->luo.flbs[i];
+		if (handover->has_flb && flb->data == handover->flb)
+			continue;
+		if (known_flb(flb->name) || !strncmp(flb->name, "iommu", 5))
+			report_add(handover->report, IOMMUSER_FINDING_REC_ROOT_UNKNOWN, flb->phys,
+				   flb->data, 0, flb->name, sizeof(flb->name));
+	}
+}
+
+/* Files of an IOMMU's user where there is no IOMMU state. */
+static void report_orphan_files(struct handover *handover)
+{
+	const struct luo_session *session;
+	size_t i, j;
+
+	for (i = 0; i < handover->luo.nr_sessions; i++) {
+		session = &handover->luo.sessions[i];
+		for (j = 0; j < session->nr_files; j++)
+			if (iommu_file_known(session->files[j].compatible))
+				report_add(handover->report, IOMMUSER_FINDING_REC_ROOT_UNKNOWN,
+					   session->files[j].phys, 0, 0,
+					   session->files[j].compatible,
+					   sizeof(session->files[j].compatible));
+	}
+}
+
 int handover_verify(struct handover *handover, struct iommuser_verify_counts *counts)
 {
 	const struct iommuser_reporter reporter = report_reporter(handover->report);
@@ -623,6 +706,11 @@ int handover_verify(struct handover *handover, struct iommuser_verify_counts *co
 		if (!verify.set)
 			report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNKNOWN,
 				   handover->root.phys, 0, 0, NULL, 0);
+	}
+	if (handover->has_luo && handover->has_kho) {
+		report_other_flbs(handover);
+		if (!handover->has_flb)
+			report_orphan_files(handover);
 	}
 	/* What an unreadable or unknown part would have explained is not known either. */
 	if (!handover->has_flb || handover->has_iommu)

@@ -12,6 +12,8 @@
 
 /* More HWPTs than an iommufd can have. */
 #define MAX_HWPTS 65536
+/* More than all iommufds of a host have together. */
+#define MAX_HWPTS_IN_ALL (1U << 20)
 
 /* Everything that reading the files shares. */
 struct files_reader {
@@ -19,6 +21,7 @@ struct files_reader {
 	const struct iommuser_revision *revision;
 	struct kho_pages *pages;
 	struct report *report;
+	u64 *hwpts_left;
 };
 
 static u64 little_endian(const u8 *bytes, size_t width)
@@ -151,11 +154,12 @@ static bool read_series_iommufd(const struct files_reader *reader, struct iommu_
 	if (!read_data(reader, item->file->data, count, width))
 		return false;
 	item->nr_hwpts = little_endian(count, width);
-	if (item->nr_hwpts > MAX_HWPTS) {
+	if (item->nr_hwpts > MAX_HWPTS || item->nr_hwpts > *reader->hwpts_left) {
 		invalid(reader, item->file->data, item->nr_hwpts, MAX_HWPTS);
 		item->nr_hwpts = 0;
 		return false;
 	}
+	*reader->hwpts_left -= item->nr_hwpts;
 	if (!item->nr_hwpts)
 		return true;
 	item->hwpts = calloc(item->nr_hwpts, sizeof(*item->hwpts));
@@ -194,6 +198,32 @@ static bool (*decoder_of(const char *compatible, bool *is_iommufd))(const struct
 	return NULL;
 }
 
+static int compare_u64(const void *a, const void *b)
+{
+	const u64 *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/* All domain records that iommufd files list, sorted for look-ups. */
+static bool list_domains(struct iommu_files *files)
+{
+	size_t total = 0, i, j;
+
+	for (i = 0; i < files->nr; i++)
+		total += files->items[i].nr_listed;
+	if (!total)
+		return true;
+	files->domains = calloc(total, sizeof(*files->domains));
+	if (!files->domains)
+		return false;
+	for (i = 0; i < files->nr; i++)
+		for (j = 0; j < files->items[i].nr_listed; j++)
+			files->domains[files->nr_domains++] = files->items[i].hwpts[j].domain;
+	qsort(files->domains, files->nr_domains, sizeof(*files->domains), compare_u64);
+	return true;
+}
+
 static size_t count_files(const struct luo_state *luo)
 {
 	size_t total = 0, i;
@@ -207,7 +237,8 @@ bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, st
 		      const struct iommuser_revision *revision, struct kho_pages *pages,
 		      struct report *report)
 {
-	const struct files_reader reader = { source, revision, pages, report };
+	u64 hwpts_left = MAX_HWPTS_IN_ALL;
+	const struct files_reader reader = { source, revision, pages, report, &hwpts_left };
 	bool (*decode)(const struct files_reader *, struct iommu_file *);
 	size_t total = count_files(luo), i, j;
 
@@ -232,13 +263,21 @@ bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, st
 			files->nr++;
 		}
 	}
-	return true;
+	return list_domains(files);
+}
+
+bool iommu_file_known(const char *compatible)
+{
+	bool is_iommufd;
+
+	return decoder_of(compatible, &is_iommufd);
 }
 
 void iommu_files_free(struct iommu_files *files)
 {
 	size_t i;
 
+	free(files->domains);
 	for (i = 0; i < files->nr; i++)
 		free(files->items[i].hwpts);
 	free(files->items);
@@ -247,13 +286,8 @@ void iommu_files_free(struct iommu_files *files)
 
 bool iommu_files_use_domain(const struct iommu_files *files, u64 domain)
 {
-	size_t i, j;
-
-	for (i = 0; i < files->nr; i++)
-		for (j = 0; j < files->items[i].nr_listed; j++)
-			if (files->items[i].hwpts[j].domain == domain)
-				return true;
-	return false;
+	return files->nr_domains && bsearch(&domain, files->domains, files->nr_domains,
+					    sizeof(*files->domains), compare_u64);
 }
 
 /* Everything that the checks share. */
@@ -372,13 +406,6 @@ static const struct iommu_file *find_iommufd(const struct iommu_files *files, u6
 		if (files->items[i].is_iommufd && files->items[i].file->token == token)
 			return &files->items[i];
 	return NULL;
-}
-
-static int compare_u64(const void *a, const void *b)
-{
-	const u64 *left = a, *right = b;
-
-	return *left < *right ? -1 : *left > *right;
 }
 
 /* Requester ids of all vfio files, sorted; NULL when memory ran out. */

@@ -46,10 +46,18 @@ struct iommu_file {
 	u64 device;
 };
 
-/** struct iommu_files - all of them */
+/**
+ * struct iommu_files - all of them
+ * @items: in the order of LUO's files
+ * @nr: how many
+ * @domains: domain records that iommufd files list, sorted
+ * @nr_domains: how many
+ */
 struct iommu_files {
 	struct iommu_file *items;
 	size_t nr;
+	u64 *domains;
+	size_t nr_domains;
 };
 
 /**
@@ -68,6 +76,9 @@ bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, st
 		      const struct iommuser_revision *revision, struct kho_pages *pages,
 		      struct report *report);
 void iommu_files_free(struct iommu_files *files);
+
+/** iommu_file_known - is this the compatible string of an iommufd or vfio file? */
+bool iommu_file_known(const char *compatible);
 
 /** iommu_files_use_domain - does an iommufd file name this domain record? */
 bool iommu_files_use_domain(const struct iommu_files *files, u64 domain);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <iommuser/error.h>
+#include <kho/abi/layout-kho-luo.h>
 #include <kho/abi/memfd.h>
 
 #include "luo-reader.h"
