@@ -198,7 +198,8 @@ static bool is_payload(struct handover *handover, u64 at)
 	size_t i, j;
 
 	if (handover->has_pages)
-		return iommuser_pageset_contains(&handover->pages.set, IOMMUSER_MAPPED, at, 1, NULL);
+		return iommuser_pageset_contains(&handover->pages.set, IOMMUSER_MAPPED, at, 1,
+						 NULL);
 	for (i = 0; handover->has_luo && i < handover->luo.nr_sessions; i++)
 		for (j = 0; j < handover->luo.sessions[i].nr_files; j++)
 			if (in_memfd(handover->luo.sessions[i].files[j].memfd, at))
@@ -307,7 +308,9 @@ int command_extract(const struct options *options, struct source *source)
 	for (i = 0; status == EXIT_OK && i < handover.nr_vtd; i++)
 		touch_vtd(&handover, &budget, &handover.vtd[i]);
 	if (status == EXIT_OK && (!budget.tables || !budget.pasids || !budget.contexts))
-		handover_note(&handover, "too many VT-d tables that no record vouches for: not all were taken");
+		handover_note(
+			&handover,
+			"too many VT-d tables that no record vouches for: not all were taken");
 	source_set_recorder(source, NULL, NULL);
 	sort_pages(&list);
 	if (list.failed) {

@@ -48,8 +48,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"and sub-trees cannot be read without knowing the revision. A next kernel that "
 		"does not know it either boots without the handover, without a message that "
 		"anyone would notice, and reuses memory that devices still write to.",
-		"Look for a newer iommu-kho-dump. Before kexec, make sure that the next kernel "
-		"knows this revision."),
+		"Look for a newer iommu-kho-dump. Do not kexec unless the next kernel knows this "
+		"revision."),
 	EXPLAIN(KHO_MAP_PROPERTY,
 		"the KHO FDT has no usable preserved-memory-map property",
 		"The property that leads to the memory map is missing or is not one 64-bit "
@@ -177,8 +177,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"The compatible string of LUO's state is none of luo-v1 to luo-v5. A next kernel "
 		"that does not know it panics in early boot, even when it is started with "
 		"liveupdate=off.",
-		"Look for a newer iommu-kho-dump. Before kexec, make sure that the next kernel "
-		"knows exactly this revision."),
+		"Look for a newer iommu-kho-dump. Do not kexec unless the next kernel knows "
+		"exactly this revision."),
 	EXPLAIN(LUO_STATE_INVALID,
 		"LUO's state is too short or has an impossible value",
 		"The structure that leads to sessions and FLBs is cut short, or an address in it "
@@ -536,7 +536,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"or it says a version that this reader does not know. A kernel refuses what it "
 		"doesn't know.",
 		"If you know the layout, state it with --flb and --abi. Otherwise look for a "
-		"newer iommu-kho-dump, and make sure that the next kernel knows it before kexec."),
+		"newer iommu-kho-dump. Do not kexec unless the next kernel knows it."),
 	EXPLAIN(REC_ROOT_FIELD,
 		"the root of the IOMMU state has %f in %n, which is not possible",
 		"The root leads to every record. With a wrong size, address or reserved byte in "
@@ -633,6 +633,14 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		REDO REPORT_IOMMU),
 
 	/* DID: domain IDs */
+	EXPLAIN(REF_OWNER_DOMAIN,
+		"%r uses domain %F, which is no HWPT of the iommufd that owns the device",
+		"The domain belongs to another iommufd or to none. After the update the device "
+		"would go on reaching memory of another virtual machine, and the owner could not "
+		"take the domain back.",
+		"Do not kexec with this handover. Unpreserve by closing the sessions, preserve "
+		"again and verify a new image. If it stays, report it with an extracted image as a "
+		"bug of that kernel's IOMMU live-update code."),
 	EXPLAIN(DID_RESERVED,
 		"%r uses the domain ID %F; the first that a domain may use is %E",
 		"Domain IDs below the first allocatable one have a meaning of their own "

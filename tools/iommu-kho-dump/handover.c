@@ -144,10 +144,11 @@ static void note_consumed(struct handover *handover, const struct kho_candidates
 		    candidates->items[i].soundness == KHO_SOUND &&
 		    candidates->items[i].self_reference != KHO_YES &&
 		    candidates->items[i].kexec_count < candidates->items[0].kexec_count)
-			handover_note(handover,
-				      "this kernel was itself handed over to, by the FDT at 0x%llx: "
-				      "what is shown is the next handover in the making",
-				      (unsigned long long)candidates->items[i].phys);
+			handover_note(
+				handover,
+				"this kernel was itself handed over to, by the FDT at 0x%llx: "
+				"what is shown is the next handover in the making",
+				(unsigned long long)candidates->items[i].phys);
 }
 
 static enum handover_result find_fdt(struct handover *handover, const struct options *options,
@@ -203,7 +204,8 @@ static enum handover_result open_scratch(struct handover *handover, const struct
 	case -IOMMUSER_ENOMEM:
 		return HANDOVER_NO_MEMORY;
 	case -IOMMUSER_ENOENT:
-		handover_note(handover, "scratch: its array is copied in the jump, and not there yet");
+		handover_note(handover,
+			      "scratch: its array is copied in the jump, and not there yet");
 		break;
 	default:
 		break;
@@ -645,6 +647,16 @@ static bool known_flb(const char *name)
 	return false;
 }
 
+/* Which FLBs there are is not known where these were found. */
+static bool flbs_unclear(const struct report *report)
+{
+	return report_count_id(report, IOMMUSER_FINDING_LUO_FLB_PAGE_COUNT) ||
+	       report_count_id(report, IOMMUSER_FINDING_LUO_FLB_COUNT) ||
+	       report_count_id(report, IOMMUSER_FINDING_LUO_FLB_NAME) ||
+	       report_count_id(report, IOMMUSER_FINDING_LUO_FLB_DUPLICATE) ||
+	       report_count_id(report, IOMMUSER_FINDING_LUO_UNREADABLE);
+}
+
 /* FLBs that look like IOMMU state and are not the one that was read. */
 static void report_other_flbs(struct handover *handover)
 {
@@ -707,9 +719,9 @@ int handover_verify(struct handover *handover, struct iommuser_verify_counts *co
 			report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNKNOWN,
 				   handover->root.phys, 0, 0, NULL, 0);
 	}
-	if (handover->has_luo && handover->has_kho) {
+	if (handover->has_luo && handover->has_kho && !flbs_unclear(handover->report)) {
 		report_other_flbs(handover);
-		if (!handover->has_flb)
+		if (!handover->has_flb && handover->luo.flbs_complete)
 			report_orphan_files(handover);
 	}
 	/* What an unreadable or unknown part would have explained is not known either. */

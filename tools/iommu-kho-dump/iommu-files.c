@@ -310,6 +310,14 @@ static bool live(const struct files_check *check, u32 kind, u64 position,
 	       !(record->common.flags & IOMMUSER_FLAG_DELETED);
 }
 
+static bool live_domain(const struct files_check *check, u64 phys, u64 *position)
+{
+	union iommuser_record record;
+
+	return !iommuser_graph_resolve(check->graph, phys, IOMMUSER_KIND_DOMAIN, position) &&
+	       live(check, IOMMUSER_KIND_DOMAIN, *position, &record);
+}
+
 static bool live_device(const struct files_check *check, u64 position,
 			union iommuser_record *record)
 {
@@ -433,6 +441,89 @@ static bool any_unreadable(const struct iommu_files *files)
 	return false;
 }
 
+/* An iommufd's token, and a domain that one of its HWPTs has. */
+struct owned_domain {
+	u64 token;
+	u64 domain;
+};
+
+static int compare_owned(const void *a, const void *b)
+{
+	const struct owned_domain *left = a, *right = b;
+
+	if (left->token != right->token)
+		return left->token < right->token ? -1 : 1;
+	return left->domain < right->domain ? -1 : left->domain > right->domain;
+}
+
+/* What every iommufd owns, sorted: by hwpt records, or as files list it. NULL when memory ran out. */
+static struct owned_domain *owned_domains(const struct files_check *check, size_t *nr)
+{
+	u64 records = iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT), i;
+	struct owned_domain *owned;
+	union iommuser_record record;
+	size_t j;
+
+	*nr = 0;
+	owned = calloc(records + check->files->nr_domains + 1, sizeof(*owned));
+	if (!owned)
+		return NULL;
+	for (i = 0; i < records; i++) {
+		if (!live(check, IOMMUSER_KIND_HWPT, i, &record))
+			continue;
+		owned[*nr].token = record.hwpt.iommufd_token;
+		owned[(*nr)++].domain = record.hwpt.domain;
+	}
+	for (i = 0; i < check->files->nr; i++) {
+		for (j = 0; j < check->files->items[i].nr_listed; j++) {
+			owned[*nr].token = check->files->items[i].file->token;
+			owned[(*nr)++].domain = check->files->items[i].hwpts[j].domain;
+		}
+	}
+	qsort(owned, *nr, sizeof(*owned), compare_owned);
+	return owned;
+}
+
+/* Who owns which domain is not known where these were found. */
+static bool ownership_unclear(const struct report *report)
+{
+	return report_count_id(report, IOMMUSER_FINDING_REF_HWPT_TOKEN) ||
+	       report_count_id(report, IOMMUSER_FINDING_REF_FILE_DOMAIN) ||
+	       report_count_id(report, IOMMUSER_FINDING_REF_FILE_HWPTS) ||
+	       report_count_id(report, IOMMUSER_FINDING_REC_DOMAIN_REFERENCE) ||
+	       report_count_id(report, IOMMUSER_FINDING_REC_DELETED_REFERENCE);
+}
+
+/*
+ * A device may use only domains of the iommufd that owns it, or it reaches the
+ * memory of another virtual machine.
+ */
+static void check_owners(const struct files_check *check)
+{
+	struct owned_domain *owned, wanted;
+	union iommuser_record record;
+	u64 i, did, position;
+	size_t nr;
+
+	if (any_unreadable(check->files) || incomplete(check, IOMMUSER_KIND_HWPT) ||
+	    incomplete(check, IOMMUSER_KIND_DOMAIN))
+		return;
+	owned = owned_domains(check, &nr);
+	for (i = 0; owned && i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
+		if (!live_device(check, i, &record) ||
+		    !find_iommufd(check->files, record.device.owner_token) ||
+		    iommuser_graph_device_domain(check->graph, i, &record.device, &wanted.domain,
+						 &did))
+			continue;
+		wanted.token = record.device.owner_token;
+		if (!bsearch(&wanted, owned, nr, sizeof(*owned), compare_owned) &&
+		    live_domain(check, wanted.domain, &position))
+			add_record(check, IOMMUSER_FINDING_REF_OWNER_DOMAIN, IOMMUSER_KIND_DEVICE,
+				   i, &record, position);
+	}
+	free(owned);
+}
+
 static void check_devices(const struct files_check *check)
 {
 	bool has_owner = iommuser_revision_has(check->graph->root->revision, IOMMUSER_KIND_DEVICE,
@@ -485,4 +576,8 @@ void iommu_files_check(const struct iommu_files *files, const struct iommuser_gr
 	}
 	check_devices(&check);
 	check_hwpt_records(&check);
+	if (iommuser_revision_has(graph->root->revision, IOMMUSER_KIND_DEVICE,
+				  IOMMUSER_FIELD_OWNER_TOKEN) &&
+	    !ownership_unclear(report))
+		check_owners(&check);
 }
