@@ -208,9 +208,17 @@ static OWN_FRAME void check_pasid(struct device_check *check,
 				  const struct iommuser_vtd_directory *directory, u32 pasid)
 {
 	struct iommuser_vtd_pasid entry;
+	u64 rest;
 
-	if (iommuser_vtd_pasid(directory, pasid, &entry) || !entry.present)
+	if (iommuser_vtd_pasid(directory, pasid, &entry))
 		return;
+	if (!entry.present) {
+		rest = entry.qw[0] | entry.qw[1] | entry.qw[2] | entry.reserved;
+		if (rest && pasid != check->record.device.rid_pasid)
+			report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED, entry.phys,
+				  rest, 0);
+		return;
+	}
 	check->verify->counts.nr_pasid_entries++;
 	if (pasid == check->record.device.rid_pasid)
 		check->rid_found = true;
