@@ -12,6 +12,10 @@ set -euo pipefail
 
 cd "$(dirname "$0")"
 jobs=$(nproc)
+# Some tests write thousands of small files.
+if [ -z "${TMPDIR:-}" ] && [ -d /dev/shm ] && [ -w /dev/shm ]; then
+	export TMPDIR=/dev/shm
+fi
 results=$PWD/build/results
 failed=()
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # One line per test. Exit status 77 of a test means "skipped"; what it prints last says why.
-set(IOMMUSER_TEST_TIMEOUT 120)
+set(IOMMUSER_TEST_TIMEOUT 400)
 
 # iommuser_test_properties(NAME [LABELS label...] [TIMEOUT seconds])
 function(iommuser_test_properties name)
