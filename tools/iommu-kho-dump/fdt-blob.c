@@ -112,3 +112,14 @@ bool compatible_components_known(const char *list, const char *const *components
 			return false;
 	return true;
 }
+
+size_t fdt_blob_count(const struct fdt_blob *blob)
+{
+	size_t nr = 0;
+	int node;
+
+	for (node = fdt_first_subnode(blob->data, 0); node >= 0;
+	     node = fdt_next_subnode(blob->data, node))
+		nr++;
+	return nr;
+}

@@ -58,4 +58,7 @@ bool compatible_is(const char *list, const char *token);
  */
 bool compatible_components_known(const char *list, const char *const *components);
 
+/** fdt_blob_count - sub-nodes of the root */
+size_t fdt_blob_count(const struct fdt_blob *blob);
+
 #endif /* FDT_BLOB_H */

@@ -67,11 +67,9 @@ static int read_regions(struct kho *kho, const struct kho_subtree *subtree, cons
 {
 	struct kho_reserved *region;
 	const char *name;
-	size_t nr = 0;
+	size_t nr = fdt_blob_count(blob);
 	int node;
 
-	for (node = fdt_first_subnode(blob->data, 0); node >= 0; node = fdt_next_subnode(blob->data, node))
-		nr++;
 	if (!nr)
 		return 0;
 	kho->reserved = calloc(nr, sizeof(*kho->reserved));

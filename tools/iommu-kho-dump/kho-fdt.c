@@ -134,11 +134,9 @@ static void read_subtree(struct kho *kho, const struct fdt_blob *blob, int node,
 
 static int read_subtrees(struct kho *kho, const struct fdt_blob *blob, struct report *report)
 {
-	size_t nr = 0;
+	size_t nr = fdt_blob_count(blob);
 	int node;
 
-	for (node = fdt_first_subnode(blob->data, 0); node >= 0; node = fdt_next_subnode(blob->data, node))
-		nr++;
 	if (!nr)
 		return 0;
 	kho->subtrees = calloc(nr, sizeof(*kho->subtrees));
