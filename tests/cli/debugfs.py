@@ -93,6 +93,24 @@ class Debugfs(harness.ToolTest):
                 self.assertEqual(other, table["mode"])
                 self.assertNotEqual(entries, shown_tables(table))
 
+    def test_translate(self):
+        for mode in ("legacy", "scalable"):
+            image = os.path.join(harness.IMAGES, mode + "-jump.ikho")
+            text = read_text(mode + "-domain.txt")
+            bdf = re.search(r"Device (\S+) @", text)[1]
+            pages = re.findall(r"^0x([0-9a-f]{13}) \|\s+(.*)$", text, re.MULTILINE)
+            self.assertGreaterEqual(len(pages), 32)
+            with self.subTest(image=image):
+                for page, entries in pages:
+                    iova = int(page, 16) << 12 | 0x123
+                    result = json.loads(self.good("translate", "--json", bdf, hex(iova), image))
+                    walked = [int(entry, 16) for entry in entries.split() if int(entry, 16)]
+                    self.assertEqual(walked, [int(level["entry"], 16) for level in result["levels"]])
+                    self.assertEqual(hex(walked[-1] & 0xffffffffff000 | 0x123), result["phys"])
+                    self.assertEqual((hex(iova), "0x1234"), (result["iova"], result["memfd"]))
+                after = (int(pages[-1][0], 16) + 1) << 12
+                self.assertEqual(1, self.tool("translate", bdf, hex(after), image).status)
+
     def test_fdt(self):
         for mode in ("legacy", "scalable"):
             address = self.captured[mode.upper() + "_KHO_FDT"]

@@ -75,6 +75,20 @@ plain_transcripts() {
 	transcript --explain CHAIN-03 --json
 }
 
+translate_transcripts() {
+	local image=$1 word
+
+	for word in 0x0 0x3fffff 0x400000 0x100003004 0x200001000 0xffffffffffffffff; do
+		transcript translate 00:04.0 "$word" "$image"
+	done
+	transcript translate --json 0000:03:00.0 0x40000000 "$image"
+	transcript translate --json 0000:00:04.0 0x400000 "$image"
+	transcript translate 00:06.0 0x0 "$image"
+	transcript translate 0:6 0x0 "$image"
+	transcript translate 00:04.0 9z "$image"
+	transcript translate 00:04.0 "$image"
+}
+
 # check NAME COMMAND...: compare what a command prints twice, and with the recorded output
 check() {
 	local name=$1 recorded=$golden/$1.out
@@ -113,6 +127,8 @@ for name in "${descriptions[@]}"; do
 done
 python3 "$tests/writer/write_image.py" "$tests/writer/clean/$damaged.desc" damaged.elf --format elf --set "$damage"
 check damaged image_transcripts damaged.elf
+python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.desc" translate.elf --format elf
+check translate translate_transcripts translate.elf
 check plain plain_transcripts
 
 # Line widths: only words as long as hardware entries and hashes may stick out.

@@ -10,10 +10,11 @@
 #include <json-c/json.h>
 
 static const struct command commands[] = {
-	{ "show", command_show },
-	{ "verify", command_verify },
-	{ "extract", command_extract },
-	{ "stat", command_stat },
+	{ "show", "", 0, command_show },
+	{ "verify", "", 0, command_verify },
+	{ "translate", "BDF IOVA ", 2, command_translate },
+	{ "extract", "", 0, command_extract },
+	{ "stat", "", 0, command_stat },
 };
 
 const struct command *command_find(const char *name)

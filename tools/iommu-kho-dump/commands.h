@@ -13,10 +13,14 @@
 /**
  * struct command - one command
  * @name: as typed
+ * @words: what it takes between its name and the image, for people
+ * @nr_words: how many words that is, at most OPTIONS_MAX_WORDS
  * @run: given an image that is open; returns an exit status
  */
 struct command {
 	const char *name;
+	const char *words;
+	int nr_words;
 	int (*run)(const struct options *options, struct source *source);
 };
 
@@ -26,6 +30,7 @@ const struct command *command_find(const char *name);
 int command_show(const struct options *options, struct source *source);
 int command_verify(const struct options *options, struct source *source);
 int command_extract(const struct options *options, struct source *source);
+int command_translate(const struct options *options, struct source *source);
 int command_stat(const struct options *options, struct source *source);
 int command_list_roots(const struct options *options, struct source *source);
 int command_explain(const struct options *options);

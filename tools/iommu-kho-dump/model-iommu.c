@@ -25,16 +25,6 @@ static bool has_field(const struct records_model *model, u32 kind, enum iommuser
 	return iommuser_revision_has(model->revision, kind, field);
 }
 
-static void put_bdf(struct json_object *object, u64 segment, u64 bdf)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
-		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
-		 (unsigned int)(bdf & 7));
-	put_text(object, "bdf", text);
-}
-
 static void put_reference(const struct records_model *model, struct json_object *object,
 			  const char *key, u64 phys, u32 kind)
 {

@@ -22,6 +22,16 @@ void put_untrusted(struct json_object *object, const char *key, const char *byte
 	put_text(object, key, escape_text(bytes, size, escaped, sizeof(escaped)));
 }
 
+void put_bdf(struct json_object *object, u64 segment, u64 bdf)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
+		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
+		 (unsigned int)(bdf & 7));
+	put_text(object, "bdf", text);
+}
+
 void put_hex(struct json_object *object, const char *key, u64 value)
 {
 	char text[24];

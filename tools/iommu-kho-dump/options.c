@@ -13,6 +13,7 @@
 #include <iommuser/version.h>
 
 #include "commands.h"
+#include "requester.h"
 
 enum {
 	OPTION_JSON = 256,
@@ -60,6 +61,8 @@ static const char usage_text[] =
 	"Commands\n"
 	"  show         a summary, then the records (the default)\n"
 	"  verify       check everything; exit 1 when something is wrong\n"
+	"  translate BDF IOVA   what a device's DMA address leads to, level by level;\n"
+	"               exit 1 when it is not mapped\n"
 	"  extract      write the metadata to a portable image (-o FILE.ikho)\n"
 	"  stat         count what the handover holds and takes\n"
 	"\n"
@@ -269,15 +272,36 @@ static enum options_result refuse_option(int why, const char *word)
 	return wrong("unknown option '%s'", word);
 }
 
-/* [COMMAND] IMAGE; a file that is called like a command is ./show. */
+static enum options_result parse_words(struct options *options)
+{
+	struct requester requester;
+
+	if (strcmp(options->command, "translate"))
+		return OPTIONS_RUN;
+	if (!requester_parse(options->words[0], &requester))
+		return wrong("'%s' is not a PCI function ([0000:]00:04.0)", options->words[0]);
+	if (!parse_number(options->words[1], 0, &options->iova))
+		return wrong("'%s' is not an IOVA (0x...)", options->words[1]);
+	return OPTIONS_RUN;
+}
+
+/* [COMMAND [WORD...]] IMAGE; a file that is called like a command is ./show. */
 static enum options_result parse_operands(struct options *options, int count, char **operands)
 {
+	const struct command *command;
+	int i;
+
 	if (options->explain)
 		return count ? wrong("--explain takes no image") : OPTIONS_RUN;
-	if (count && command_find(operands[0])) {
+	command = count ? command_find(operands[0]) : NULL;
+	if (command && command->nr_words && count < command->nr_words + 2)
+		return wrong("%s needs %sIMAGE", command->name, command->words);
+	if (command) {
 		options->command = operands[0];
-		count--;
-		operands++;
+		for (i = 0; i < command->nr_words; i++)
+			options->words[i] = operands[i + 1];
+		count -= command->nr_words + 1;
+		operands += command->nr_words + 1;
 	}
 	if (!count)
 		return wrong("no image given");
@@ -288,7 +312,7 @@ static enum options_result parse_operands(struct options *options, int count, ch
 	if (count > 1)
 		return wrong("too many arguments: '%s'", operands[1]);
 	options->image = operands[0];
-	return OPTIONS_RUN;
+	return parse_words(options);
 }
 
 static enum options_result check_combination(const struct options *options)

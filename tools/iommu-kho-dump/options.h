@@ -16,9 +16,13 @@
 #define EXIT_NO_IMAGE 3
 #define EXIT_INTERNAL 4
 
+#define OPTIONS_MAX_WORDS 2
+
 /**
  * struct options - what the command line says
  * @command: "show" when none is given
+ * @words: what stands between the command and the image
+ * @iova: second word of translate
  * @image: path of the image; NULL for commands without one
  * @output: -o, NULL when not given
  * @explain: code of --explain, NULL when not given
@@ -36,6 +40,7 @@
  */
 struct options {
 	const char *command;
+	const char *words[OPTIONS_MAX_WORDS];
 	const char *image;
 	const char *output;
 	const char *explain;
@@ -55,6 +60,7 @@ struct options {
 	u32 vtd_mode;
 	const struct iommuser_revision *abi;
 	u64 limit;
+	u64 iova;
 };
 
 /** enum options_result - what to do next */
