@@ -462,6 +462,7 @@ static int claim(struct job *job, u32 kind, u64 number)
 		unit.cap = record.iommu.cap;
 		unit.ecap = record.iommu.ecap;
 		unit.host_address_width = record.iommu.host_address_width;
+		unit.mode = record.iommu.mode;
 		return iommuser_restore_claim_iommu(&job->restore, &unit, &claimed.iommu);
 	case IOMMUSER_KIND_DOMAIN:
 		return iommuser_restore_claim_domain(&job->restore, record.common.phys,

@@ -45,3 +45,11 @@ bool all_zero(const void *data, u64 length)
 		any |= *bytes++;
 	return !any;
 }
+
+void store_le(void *at, u64 value, u32 width)
+{
+	u8 *bytes = at;
+
+	for (; width--; value >>= 8)
+		*bytes++ = (u8)value;
+}

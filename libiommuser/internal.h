@@ -26,7 +26,7 @@ int memcmp(const void *a, const void *b, size_t size);
 #define IOMMUSER_ADDRESS_MASK 0x000ffffffffff000ULL
 
 /* Never inlined: keeps a caller's stack frame, or the library, small. */
-#define OWN_FRAME __attribute__((noinline))
+#define OWN_FRAME __attribute__((__noinline__))
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -41,7 +41,7 @@ static inline u64 env_page_size(const struct iommuser_env *env)
 #define FROM_LE(bits, value) __builtin_bswap##bits(value)
 #endif
 
-static inline __attribute__((always_inline)) u16 load_le16(const void *at)
+static inline __attribute__((__always_inline__)) u16 load_le16(const void *at)
 {
 	u16 value;
 
@@ -49,7 +49,7 @@ static inline __attribute__((always_inline)) u16 load_le16(const void *at)
 	return FROM_LE(16, value);
 }
 
-static inline __attribute__((always_inline)) u32 load_le32(const void *at)
+static inline __attribute__((__always_inline__)) u32 load_le32(const void *at)
 {
 	u32 value;
 
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) u32 load_le32(const void *at)
 	return FROM_LE(32, value);
 }
 
-static inline __attribute__((always_inline)) u64 load_le64(const void *at)
+static inline __attribute__((__always_inline__)) u64 load_le64(const void *at)
 {
 	u64 value;
 
@@ -65,14 +65,8 @@ static inline __attribute__((always_inline)) u64 load_le64(const void *at)
 	return FROM_LE(64, value);
 }
 
-static inline void store_le(void *at, u64 value, u32 width)
-{
-	u8 *b = at;
-	u32 i;
-
-	for (i = 0; i < width; i++)
-		b[i] = (u8)(value >> (8 * i));
-}
+/* The lowest @width bytes of @value. */
+void store_le(void *at, u64 value, u32 width);
 
 /* Spreads a key over all bits of a hash. */
 static inline u64 mix64(u64 x)

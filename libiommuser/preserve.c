@@ -46,45 +46,91 @@ static OWN_FRAME int walk_kept(const struct iommuser_preserve *preserve, struct 
 }
 
 static OWN_FRAME void drop_pages(const struct iommuser_preserve *preserve, u32 kind,
-				 const union iommuser_record *record, u64 max_tables, u64 pages)
+				 const union iommuser_record *record,
+				 enum context_tables_skipped skip, u64 pages)
 {
 	struct keep keep = { .ops = preserve->ops, .limit = pages };
-	struct table_walk walk = { .page = drop_page, .ctx = &keep, .max_tables = max_tables };
+	struct table_walk walk = {
+		.page = drop_page, .ctx = &keep, .max_tables = ~0ULL, .skip = skip
+	};
 
 	walk_kept(preserve, &walk, kind, record);
 }
 
+/* Unpreserve all that hangs on a record. */
+static OWN_FRAME void drop_all(const struct iommuser_preserve *preserve, u32 kind,
+			       const struct iommuser_preserved *object)
+{
+	drop_pages(preserve, kind, &object->record, SKIP_OTHERS, ~0ULL);
+}
+
+/*
+ * Preserve what hangs on an object, of a unit the context tables that are not
+ * preserved yet, and put into its record what was found.
+ */
 static OWN_FRAME int keep_pages(const struct iommuser_preserve *preserve, u32 kind,
-				const union iommuser_record *record, u64 max_tables,
-				struct iommuser_pt_counts *counts)
+				struct iommuser_preserved *object, u64 max_tables)
 {
 	struct keep keep = { .ops = preserve->ops };
-	struct table_walk walk = { .page = keep_page, .ctx = &keep, .max_tables = max_tables };
-	int error = walk_kept(preserve, &walk, kind, record);
+	struct table_walk walk = {
+		.page = keep_page, .ctx = &keep, .max_tables = max_tables, .skip = SKIP_RECORDED
+	};
+	int error = walk_kept(preserve, &walk, kind, &object->record);
+	u32 i;
 
-	if (error)
-		drop_pages(preserve, kind, record, max_tables, keep.done);
-	if (counts)
-		*counts = walk.counts;
-	return error;
+	if (error) {
+		drop_pages(preserve, kind, &object->record, SKIP_RECORDED, keep.done);
+		return error;
+	}
+	if (kind == IOMMUSER_KIND_DOMAIN) {
+		object->record.domain.nr_table_pages = walk.counts.nr_tables;
+		object->record.domain.page_size_bitmap =
+			walk.counts.page_sizes ? walk.counts.page_sizes : IOMMUSER_TABLE_SIZE;
+	}
+	if (kind == IOMMUSER_KIND_IOMMU)
+		for (i = 0; i < ARRAY_LENGTH(walk.met); i++)
+			object->record.iommu.context_tables[i] |= walk.met[i];
+	return 0;
+}
+
+static void set_users(struct iommuser_preserve *preserve, struct iommuser_preserved *object,
+		      u32 users)
+{
+	object->users = users;
+	iommuser_writer_update(preserve->writer, object->phys, &object->record, users);
 }
 
 static void add_user(struct iommuser_preserve *preserve, struct iommuser_preserved *object)
 {
-	object->users++;
-	iommuser_writer_set_references(preserve->writer, object->phys, object->users);
+	set_users(preserve, object, object->users + 1);
 }
 
 static void drop_user(struct iommuser_preserve *preserve, struct iommuser_preserved *object)
 {
-	object->users--;
-	iommuser_writer_set_references(preserve->writer, object->phys, object->users);
+	set_users(preserve, object, object->users - 1);
 }
 
-static OWN_FRAME void forget(struct iommuser_preserved *object)
+/* Take out an object's record, and unpreserve all that hangs on it. */
+static OWN_FRAME void remove_object(struct iommuser_preserve *preserve, u32 kind,
+				    struct iommuser_preserved *object)
 {
+	iommuser_writer_remove(preserve->writer, object->phys);
+	drop_all(preserve, kind, object);
 	object->phys = 0;
+}
+
+/* Write the record of an object whose pages are preserved. */
+static OWN_FRAME int add_object(struct iommuser_preserve *preserve, u32 kind,
+				struct iommuser_preserved *object)
+{
+	int error = iommuser_writer_add(preserve->writer, kind, &object->record, &object->phys);
+
 	object->users = 0;
+	if (error) {
+		object->phys = 0;
+		drop_all(preserve, kind, object);
+	}
+	return error;
 }
 
 /* Domains */
@@ -93,27 +139,14 @@ int iommuser_preserve_domain(struct iommuser_preserve *preserve,
 			     const struct iommuser_domain *domain, u64 max_tables,
 			     struct iommuser_preserved *handle)
 {
-	struct iommuser_pt_counts counts;
 	int error;
 
 	if (handle->phys)
 		return -IOMMUSER_EBUSY;
-	handle->users = 0;
 	handle->record.domain = *domain;
 	handle->record.domain.nr_table_pages = 0;
-	error = keep_pages(preserve, IOMMUSER_KIND_DOMAIN, &handle->record, max_tables, &counts);
-	if (error)
-		return error;
-	handle->record.domain.nr_table_pages = counts.nr_tables;
-	handle->record.domain.page_size_bitmap = counts.page_sizes ? counts.page_sizes :
-								     IOMMUSER_TABLE_SIZE;
-	error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_DOMAIN, &handle->record,
-				    &handle->phys);
-	if (error) {
-		drop_pages(preserve, IOMMUSER_KIND_DOMAIN, &handle->record, max_tables, ~0ULL);
-		forget(handle);
-	}
-	return error;
+	error = keep_pages(preserve, IOMMUSER_KIND_DOMAIN, handle, max_tables);
+	return error ? error : add_object(preserve, IOMMUSER_KIND_DOMAIN, handle);
 }
 
 int iommuser_unpreserve_domain(struct iommuser_preserve *preserve,
@@ -123,10 +156,7 @@ int iommuser_unpreserve_domain(struct iommuser_preserve *preserve,
 		return -IOMMUSER_ENOENT;
 	if (handle->users)
 		return -IOMMUSER_EBUSY;
-	iommuser_writer_remove(preserve->writer, handle->phys);
-	drop_pages(preserve, IOMMUSER_KIND_DOMAIN, &handle->record,
-		   handle->record.domain.nr_table_pages, ~0ULL);
-	forget(handle);
+	remove_object(preserve, IOMMUSER_KIND_DOMAIN, handle);
 	return 0;
 }
 
@@ -145,8 +175,7 @@ int iommuser_preserve_hwpt(struct iommuser_preserve *preserve, struct iommuser_p
 	handle->record.hwpt.iommufd_token = iommufd_token;
 	handle->record.hwpt.hwpt_token = hwpt_token;
 	handle->record.hwpt.domain = domain->phys;
-	error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_HWPT, &handle->record,
-				    &handle->phys);
+	error = add_object(preserve, IOMMUSER_KIND_HWPT, handle);
 	if (!error)
 		add_user(preserve, domain);
 	return error;
@@ -157,43 +186,43 @@ int iommuser_unpreserve_hwpt(struct iommuser_preserve *preserve, struct iommuser
 {
 	if (!handle->phys || handle->record.hwpt.domain != domain->phys)
 		return -IOMMUSER_ENOENT;
-	iommuser_writer_remove(preserve->writer, handle->phys);
+	remove_object(preserve, IOMMUSER_KIND_HWPT, handle);
 	drop_user(preserve, domain);
-	forget(handle);
 	return 0;
 }
 
-/* Units: preserved with their first device */
+/*
+ * Units: preserved with their first device. Context tables are added when the
+ * device that may have brought them along is.
+ */
 
 static int get_unit(struct iommuser_preserve *preserve, const struct iommuser_iommu *iommu,
 		    struct iommuser_preserved *unit)
 {
-	int error;
-
 	if (unit->phys)
 		return 0;
-	unit->users = 0;
 	unit->record.iommu = *iommu;
-	error = keep_pages(preserve, IOMMUSER_KIND_IOMMU, &unit->record, 0, NULL);
-	if (error)
-		return error;
-	error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_IOMMU, &unit->record,
-				    &unit->phys);
-	if (error) {
-		drop_pages(preserve, IOMMUSER_KIND_IOMMU, &unit->record, 0, ~0ULL);
-		forget(unit);
-	}
+	memset(unit->record.iommu.context_tables, 0, sizeof(iommu->context_tables));
+	if (preserve->ops->preserve_page(preserve->ops->ctx, iommu->root_table))
+		return -IOMMUSER_EREFUSED;
+	return add_object(preserve, IOMMUSER_KIND_IOMMU, unit);
+}
+
+/* For one more device, preserve the unit's context tables that are not preserved yet. */
+static int extend_unit(struct iommuser_preserve *preserve, struct iommuser_preserved *unit)
+{
+	int error = keep_pages(preserve, IOMMUSER_KIND_IOMMU, unit, 0);
+
+	if (!error)
+		add_user(preserve, unit);
 	return error;
 }
 
 /* Unpreserve a unit that no device uses. */
 static OWN_FRAME void put_unit(struct iommuser_preserve *preserve, struct iommuser_preserved *unit)
 {
-	if (unit->users)
-		return;
-	iommuser_writer_remove(preserve->writer, unit->phys);
-	drop_pages(preserve, IOMMUSER_KIND_IOMMU, &unit->record, 0, ~0ULL);
-	forget(unit);
+	if (!unit->users)
+		remove_object(preserve, IOMMUSER_KIND_IOMMU, unit);
 }
 
 /* Devices */
@@ -217,21 +246,11 @@ static int add_attachment(struct iommuser_preserve *preserve,
 	return 0;
 }
 
-static void remove_attachment(struct iommuser_preserve *preserve,
-			      struct iommuser_preserved_device *handle)
-{
-	iommuser_writer_remove(preserve->writer, handle->attachment);
-	drop_user(preserve, handle->domain);
-	drop_user(preserve, &handle->device);
-}
-
 static void remove_aliases(struct iommuser_preserve *preserve,
 			   struct iommuser_preserved_device *handle)
 {
-	while (handle->nr_aliases) {
+	while (handle->nr_aliases)
 		iommuser_writer_remove(preserve->writer, handle->aliases[--handle->nr_aliases]);
-		drop_user(preserve, &handle->device);
-	}
 }
 
 static int add_aliases(struct iommuser_preserve *preserve, struct iommuser_preserved_device *handle,
@@ -249,14 +268,46 @@ static int add_aliases(struct iommuser_preserve *preserve, struct iommuser_prese
 		record.alias.device = handle->device.phys;
 		error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_ALIAS, &record,
 					    &handle->aliases[i]);
-		if (error) {
-			remove_aliases(preserve, handle);
+		if (error)
 			return error;
-		}
 		handle->nr_aliases++;
 		add_user(preserve, &handle->device);
 	}
 	return 0;
+}
+
+/* Take out the device's records. */
+static OWN_FRAME void remove_device(struct iommuser_preserve *preserve,
+				    struct iommuser_preserved_device *handle)
+{
+	remove_aliases(preserve, handle);
+	if (handle->attachment) {
+		iommuser_writer_remove(preserve->writer, handle->attachment);
+		drop_user(preserve, handle->domain);
+	}
+	remove_object(preserve, IOMMUSER_KIND_DEVICE, &handle->device);
+}
+
+/* Put in the device's records, all of them or none. */
+static int add_device(struct iommuser_preserve *preserve, struct iommuser_preserved_device *handle,
+		      const struct iommuser_device_request *request)
+{
+	int error;
+
+	error = keep_pages(preserve, IOMMUSER_KIND_DEVICE, &handle->device, 0);
+	if (error)
+		return error;
+	error = add_object(preserve, IOMMUSER_KIND_DEVICE, &handle->device);
+	if (error)
+		return error;
+	error = add_attachment(preserve, handle, request->did);
+	if (!error)
+		error = add_aliases(preserve, handle, request);
+	if (!error)
+		error = extend_unit(preserve, handle->unit);
+	if (error)
+		remove_device(preserve, handle);
+	return error;
 }
 
 int iommuser_preserve_device(struct iommuser_preserve *preserve,
@@ -265,7 +316,6 @@ int iommuser_preserve_device(struct iommuser_preserve *preserve,
 			     struct iommuser_preserved *domain,
 			     struct iommuser_preserved_device *handle)
 {
-	struct iommuser_device *device = &handle->device.record.device;
 	int error;
 
 	if (handle->device.phys)
@@ -280,32 +330,11 @@ int iommuser_preserve_device(struct iommuser_preserve *preserve,
 	memset(handle, 0, sizeof(*handle));
 	handle->unit = unit;
 	handle->domain = domain;
-	*device = request->device;
-	device->iommu = unit->phys;
-	error = keep_pages(preserve, IOMMUSER_KIND_DEVICE, &handle->device.record, 0, NULL);
+	handle->device.record.device = request->device;
+	handle->device.record.device.iommu = unit->phys;
+	error = add_device(preserve, handle, request);
 	if (error)
-		goto put_unit;
-	error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_DEVICE, &handle->device.record,
-				    &handle->device.phys);
-	if (error)
-		goto drop_pages;
-	add_user(preserve, unit);
-	error = add_attachment(preserve, handle, request->did);
-	if (error)
-		goto remove_device;
-	error = add_aliases(preserve, handle, request);
-	if (!error)
-		return 0;
-
-	remove_attachment(preserve, handle);
-remove_device:
-	iommuser_writer_remove(preserve->writer, handle->device.phys);
-	forget(&handle->device);
-	drop_user(preserve, unit);
-drop_pages:
-	drop_pages(preserve, IOMMUSER_KIND_DEVICE, &handle->device.record, 0, ~0ULL);
-put_unit:
-	put_unit(preserve, unit);
+		put_unit(preserve, unit);
 	return error;
 }
 
@@ -316,12 +345,8 @@ int iommuser_unpreserve_device(struct iommuser_preserve *preserve,
 
 	if (!handle->device.phys)
 		return -IOMMUSER_ENOENT;
-	remove_aliases(preserve, handle);
-	remove_attachment(preserve, handle);
-	iommuser_writer_remove(preserve->writer, handle->device.phys);
-	forget(&handle->device);
+	remove_device(preserve, handle);
 	drop_user(preserve, unit);
-	drop_pages(preserve, IOMMUSER_KIND_DEVICE, &handle->device.record, 0, ~0ULL);
 	put_unit(preserve, unit);
 	return 0;
 }

@@ -113,19 +113,47 @@ static bool usable(const struct iommuser_restore *restore)
 	return restore->open && restore->valid;
 }
 
-/* A live record that nobody has claimed. */
-static int find_unclaimed(struct iommuser_restore *restore, u32 kind, u64 position,
+u64 iommuser_restore_count(const struct iommuser_restore *restore, u32 kind)
+{
+	if (!usable(restore) || !kind || kind > IOMMUSER_NR_KINDS)
+		return 0;
+	return iommuser_graph_count(&restore->graph, kind);
+}
+
+int iommuser_restore_read(const struct iommuser_restore *restore, u32 kind, u64 position,
 			  union iommuser_record *record)
 {
-	int error = iommuser_graph_read(&restore->graph, kind, position, record);
+	const struct iommuser_graph *graph = &restore->graph;
+	int error;
 
+	if (!usable(restore))
+		return -IOMMUSER_EINVAL;
+	error = iommuser_graph_read(graph, kind, position, record);
 	if (error)
 		return error;
 	if (record->common.flags & IOMMUSER_FLAG_DELETED)
 		return -IOMMUSER_ENOENT;
-	if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_PRESERVED_STATE)
+	record->common.index = position;
+	if (kind == IOMMUSER_KIND_DOMAIN)
+		record->domain.stage = graph->domain_stages[position];
+	if (kind != IOMMUSER_KIND_DEVICE)
+		return 0;
+	if (iommuser_graph_device_stale(graph, &record->device))
+		return -IOMMUSER_ENOENT;
+	return iommuser_graph_device_domain(graph, position, &record->device,
+					    &record->device.domain, &record->device.did);
+}
+
+/* A live record that nobody has claimed. */
+static int find_unclaimed(struct iommuser_restore *restore, u32 kind, u64 position,
+			  union iommuser_record *record)
+{
+	int error = iommuser_restore_read(restore, kind, position, record);
+
+	if (!error &&
+	    iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_PRESERVED_STATE)
 		return -IOMMUSER_EBUSY;
-	return 0;
+	return error;
 }
 
 int iommuser_restore_open(struct iommuser_restore *restore, const struct iommuser_env *env,
@@ -186,11 +214,13 @@ int iommuser_restore_validate(struct iommuser_restore *restore, enum iommuser_re
 		return -IOMMUSER_EINVAL;
 	error = iommuser_graph_build(&restore->graph, restore->env, &restore->root,
 				     &restore->survey, seed, memory, size);
+	if (error == -IOMMUSER_EINVAL || error == -IOMMUSER_ENOSPC)
+		return error;
 	if (!error)
 		error = verify_to_level(restore, level, &watched);
 	if (!error && gate.closed)
 		error = -IOMMUSER_ECORRUPT;
-	restore->valid = !error;
+	restore->open = restore->valid = !error;
 	return error;
 }
 
@@ -202,7 +232,7 @@ static bool same_unit(const struct iommuser_restore *restore, const struct iommu
 {
 	if (!iommuser_revision_has(restore->root.revision, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_CAP))
 		return true;
-	return iommu->cap == unit->cap && iommu->ecap == unit->ecap &&
+	return iommu->mode == unit->mode && iommu->cap == unit->cap && iommu->ecap == unit->ecap &&
 	       iommu->host_address_width == unit->host_address_width;
 }
 
@@ -219,14 +249,15 @@ static int did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u
 {
 	union iommuser_record record;
 	u32 kind = did_kind(restore);
-	int error = iommuser_graph_read(&restore->graph, kind, position, &record);
+	int error = iommuser_restore_read(restore, kind, position, &record);
 	u64 device;
 
 	*iommu = 0;
-	if (error || (record.common.flags & IOMMUSER_FLAG_DELETED))
-		return error;
-	*did = record.device.did;
-	if (kind == IOMMUSER_KIND_ATTACHMENT) {
+	if (error)
+		return error == -IOMMUSER_ENOENT ? 0 : error;
+	if (kind == IOMMUSER_KIND_DEVICE) {
+		*did = record.device.did;
+	} else {
 		*did = record.attachment.did;
 		error = iommuser_graph_resolve(&restore->graph, record.attachment.device,
 					       IOMMUSER_KIND_DEVICE, &device);
@@ -234,7 +265,7 @@ static int did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u
 			error = iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE, device,
 						    &record);
 	}
-	if (!error && !iommuser_graph_device_stale(&restore->graph, &record.device))
+	if (!error)
 		*iommu = record.device.iommu;
 	return error;
 }
@@ -304,7 +335,6 @@ int iommuser_restore_claim_iommu(struct iommuser_restore *restore, const struct 
 	if (record.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL ||
 	    !same_unit(restore, &record.iommu, unit))
 		return -IOMMUSER_EMISMATCH;
-	record.common.index = position;
 	error = take_dids(restore, &record);
 	if (error)
 		return error;
@@ -332,7 +362,6 @@ int iommuser_restore_claim_domain(struct iommuser_restore *restore, u64 referenc
 	error = find_unclaimed(restore, IOMMUSER_KIND_DOMAIN, position, &record);
 	if (error)
 		return error;
-	record.domain.stage = restore->graph.domain_stages[position];
 	if (!record.domain.stage)
 		return -IOMMUSER_EMISMATCH;
 	error = claim_pages(restore, IOMMUSER_KIND_DOMAIN, position, &record);
@@ -362,18 +391,13 @@ int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment,
 
 	if (!usable(restore))
 		return -IOMMUSER_EINVAL;
-	if (segment > 0xffff || bdf > 0xffff ||
-	    iommuser_graph_find_device(&restore->graph, segment, bdf, &position))
+	if (iommuser_graph_find_device(&restore->graph, segment, bdf, &position))
 		return -IOMMUSER_ENOENT;
 	error = find_unclaimed(restore, IOMMUSER_KIND_DEVICE, position, &record);
 	if (error)
 		return error;
 	if (!unit_claimed(restore, record.device.iommu))
 		return -IOMMUSER_EBUSY;
-	error = iommuser_graph_device_domain(&restore->graph, position, &record.device,
-					     &record.device.domain, &record.device.did);
-	if (error)
-		return error;
 	error = claim_pages(restore, IOMMUSER_KIND_DEVICE, position, &record);
 	if (!error)
 		*device = record.device;
@@ -387,15 +411,14 @@ static bool all_claimed(const struct iommuser_restore *restore, u32 kind)
 	u64 count = iommuser_graph_count(&restore->graph, kind);
 	union iommuser_record record;
 	u64 position;
+	int error;
 
 	for (position = 0; position < count; position++) {
-		if (iommuser_graph_read(&restore->graph, kind, position, &record))
-			return false;
-		if ((record.common.flags & IOMMUSER_FLAG_DELETED) ||
-		    (kind == IOMMUSER_KIND_DEVICE &&
-		     iommuser_graph_device_stale(&restore->graph, &record.device)))
+		error = iommuser_restore_read(restore, kind, position, &record);
+		if (error == -IOMMUSER_ENOENT)
 			continue;
-		if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED)
+		if (error ||
+		    iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED)
 			return false;
 	}
 	return true;
@@ -448,11 +471,8 @@ static OWN_FRAME void abort_kind(struct iommuser_restore *restore, u32 kind)
 
 	for (position = 0; position < count; position++) {
 		if (iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED ||
-		    iommuser_graph_read(&restore->graph, kind, position, &record))
+		    iommuser_restore_read(restore, kind, position, &record))
 			continue;
-		record.common.index = position;
-		if (kind == IOMMUSER_KIND_DOMAIN)
-			record.domain.stage = restore->graph.domain_stages[position];
 		if (kind == IOMMUSER_KIND_IOMMU)
 			release_dids(restore, &record);
 		give_back(restore, kind, &record, ~0ULL);

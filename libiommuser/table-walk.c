@@ -8,6 +8,13 @@
 
 #include "internal.h"
 
+static bool skipped(const struct table_walk *walk, const struct iommuser_iommu *iommu, u32 bit)
+{
+	bool recorded = iommu->context_tables[bit / 64] >> (bit % 64) & 1;
+
+	return walk->skip == (recorded ? SKIP_RECORDED : SKIP_OTHERS);
+}
+
 static int walk_unit(struct table_walk *walk, const struct iommuser_iommu *iommu)
 {
 	const struct iommuser_vtd_tables tables = {
@@ -16,23 +23,23 @@ static int walk_unit(struct table_walk *walk, const struct iommuser_iommu *iommu
 		.scalable = walk->scalable,
 	};
 	struct iommuser_vtd_root_entry entry;
-	u32 bus, half;
 	u64 table;
 	int error;
+	u32 bit;
 
-	for (bus = 0; bus < IOMMUSER_VTD_NR_BUSES; bus++) {
-		error = iommuser_vtd_root_entry(&tables, bus, &entry);
+	for (bit = 0; bit < 2 * IOMMUSER_VTD_NR_BUSES; bit += walk->scalable ? 1 : 2) {
+		error = iommuser_vtd_root_entry(&tables, bit / 2, &entry);
 		if (error)
 			return error;
-		for (half = 0; half <= (walk->scalable ? 1U : 0U); half++) {
-			if (!iommuser_vtd_context_table(&tables, &entry, half * 128, &table))
-				continue;
-			error = walk->page(walk, table);
-			if (error)
-				return error;
-		}
+		if (skipped(walk, iommu, bit) ||
+		    !iommuser_vtd_context_table(&tables, &entry, bit % 2 * 128, &table))
+			continue;
+		error = walk->page(walk, table);
+		if (error)
+			return error;
+		walk->met[bit / 64] |= 1ULL << (bit % 64);
 	}
-	return walk->page(walk, iommu->root_table);
+	return walk->skip == SKIP_RECORDED ? 0 : walk->page(walk, iommu->root_table);
 }
 
 /* Remembers a finding that makes the tables unusable. */

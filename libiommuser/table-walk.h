@@ -10,6 +10,13 @@
 #include <iommuser/pagetable.h>
 #include <iommuser/records.h>
 
+/* Context tables that a walk passes over, by the bitmap of the unit's record. */
+enum context_tables_skipped {
+	SKIP_NONE,
+	SKIP_RECORDED, /* and the root table */
+	SKIP_OTHERS,
+};
+
 /**
  * struct table_walk - what to do with each page
  * @env: how tables are read
@@ -18,6 +25,8 @@
  * @ctx: for @page
  * @max_tables: bound for the page tables of a domain
  * @scalable: a unit's mode
+ * @skip: context tables of a unit to leave out
+ * @met: set to the bitmap of a unit's context tables that @page was called for
  * @counts: of a domain's page tables
  * @error: set by a finding that makes the tables unusable; @page is not called
  *	any more then, so that the walk back meets the same pages
@@ -28,6 +37,8 @@ struct table_walk {
 	void *ctx;
 	u64 max_tables;
 	bool scalable;
+	enum context_tables_skipped skip;
+	u64 met[8];
 	struct iommuser_pt_counts counts;
 	int error;
 };
@@ -35,7 +46,7 @@ struct table_walk {
 /*
  * Walk what hangs on a record of @kind. A unit: context tables, then the root
  * table. A domain, whose record must say its stage: all page tables. A device:
- * PASID tables, then the PASID directory; nothing in legacy mode.
+ * PASID tables, then the PASID directory by ascending address; nothing in legacy mode.
  */
 int walk_tables(struct table_walk *walk, u32 kind, const union iommuser_record *record);
 

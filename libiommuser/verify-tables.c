@@ -75,7 +75,21 @@ static void watch_report(void *ctx, const struct iommuser_finding *finding)
 	watch->reporter->report(watch->reporter->ctx, &of_domain);
 }
 
-static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 position)
+/* Bits of a physical address that every unit can emit, where records say it. */
+static u64 narrowest_unit(const struct iommuser_verify *verify)
+{
+	u64 position = iommuser_graph_count(verify->graph, IOMMUSER_KIND_IOMMU);
+	u64 width = IOMMUSER_PHYS_BITS;
+	union iommuser_record unit;
+
+	while (position--)
+		if (!read_live(verify, IOMMUSER_KIND_IOMMU, position, &unit) &&
+		    unit.iommu.host_address_width < width)
+			width = unit.iommu.host_address_width;
+	return width;
+}
+
+static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 position, u64 width)
 {
 	struct watch watch = { .reporter = verify->reporter, .position = position };
 	const struct iommuser_reporter reporter = { .ctx = &watch, .report = watch_report };
@@ -89,9 +103,11 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 	table.stage = verify->graph->domain_stages[position];
 	table.top_table = record.domain.top_table;
 	table.top_level = (u32)record.domain.top_level;
-	table.output_width = (u32)record.domain.output_width;
-	if (!verify_sealed(verify))
-		table.output_width = IOMMUSER_PHYS_BITS;
+	table.output_width = IOMMUSER_PHYS_BITS;
+	if (verify_sealed(verify))
+		table.output_width = (u32)(record.domain.output_width < width ?
+						   record.domain.output_width :
+						   width);
 	if (!table.stage || record.domain.top_level > 4)
 		return 0; /* no device says which format; reported with the record */
 	result = iommuser_pt_walk(&table, verify->set,
@@ -115,10 +131,11 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 int iommuser_verify_tables(struct iommuser_verify *verify)
 {
 	u64 position, count = iommuser_graph_count(verify->graph, IOMMUSER_KIND_DOMAIN);
+	u64 width = narrowest_unit(verify);
 	int error;
 
 	for (position = 0; position < count; position++) {
-		error = check_domain_tables(verify, position);
+		error = check_domain_tables(verify, position, width);
 		if (error)
 			return error;
 	}

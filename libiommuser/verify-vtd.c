@@ -7,6 +7,7 @@
 
 #include <iommuser/vtd.h>
 
+#define CONTEXT_DEVICE_TLB 0x4ULL
 #define ROOT_LOW_RESERVED 0xffeULL
 /* PASID tables to look at when nothing tells which were looked at before. */
 #define MAX_BLIND_TABLES (1U << 16)
@@ -74,26 +75,21 @@ static OWN_FRAME bool account_for_table(struct iommuser_verify *verify, u64 phys
 			      bad_address, phys, IOMMUSER_TABLE_SIZE);
 }
 
-static u32 learnt_stage(const struct iommuser_verify *verify, u64 domain)
+/* What the hardware's entry for the device says, against the domain record. */
+static OWN_FRAME void check_translation(const struct device_check *check, u32 stage, u64 width,
+					u64 top_table, u64 did)
 {
-	return verify->graph->domain_stages[domain];
-}
+	/* The encodings of levels begin with 3 levels in AW, and with 4 in FSPM. */
+	u64 expected = check->top_level - (stage == IOMMUSER_STAGE_FIRST ? 3 : 1);
+	u8 *known;
 
-static void learn_stage(const struct device_check *check, u32 stage)
-{
-	if (check->has_domain && !learnt_stage(check->verify, check->domain))
-		check->verify->graph->domain_stages[check->domain] = (u8)stage;
-}
-
-static bool level_known(const struct device_check *check, u32 stage)
-{
-	return check->has_domain && valid_top_level(stage, check->top_level);
-}
-
-static void check_top_and_did(const struct device_check *check, u64 top_table, u64 did)
-{
 	if (!check->has_domain)
 		return;
+	known = &check->verify->graph->domain_stages[check->domain];
+	if (!*known)
+		*known = (u8)stage;
+	if (valid_top_level(stage, check->top_level) && width != expected)
+		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, width, expected);
 	if (top_table != check->top_table)
 		device_finding(check, IOMMUSER_FINDING_VTD_TOP_TABLE, top_table, check->top_table);
 	if (did != check->did)
@@ -104,52 +100,40 @@ static OWN_FRAME void check_legacy_entry(const struct device_check *check)
 {
 	const struct iommuser_vtd_context *context = &check->context;
 
-	if (context->translation_type > IOMMUSER_VTD_TT_TABLE_DEVICE_TLB) {
+	if (context->translation_type > IOMMUSER_VTD_TT_TABLE_DEVICE_TLB)
 		device_finding(check, IOMMUSER_FINDING_VTD_TRANSLATION_TYPE,
 			       context->translation_type, IOMMUSER_VTD_TT_TABLE);
-		return;
-	}
-	learn_stage(check, IOMMUSER_STAGE_SECOND);
-	if (level_known(check, IOMMUSER_STAGE_SECOND) &&
-	    context->address_width != check->top_level - 1)
-		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, context->address_width,
-			       check->top_level - 1);
-	check_top_and_did(check, context->table, context->did);
+	else
+		check_translation(check, IOMMUSER_STAGE_SECOND, context->address_width,
+				  context->table, context->did);
 }
 
 /* The entry of the PASID that the device's attachment is for. */
 static void check_pasid_entry(const struct device_check *check,
 			      const struct iommuser_vtd_pasid *entry)
 {
-	u32 stage = entry->type == IOMMUSER_VTD_PGTT_FIRST ? IOMMUSER_STAGE_FIRST :
-							     IOMMUSER_STAGE_SECOND;
-	u32 known = check->has_domain ? learnt_stage(check->verify, check->domain) : 0;
+	bool first = entry->type == IOMMUSER_VTD_PGTT_FIRST;
+	u32 stage = first ? IOMMUSER_STAGE_FIRST : IOMMUSER_STAGE_SECOND;
+	u32 known = check->has_domain ? check->verify->graph->domain_stages[check->domain] : 0;
+	u64 rest;
 
-	if (entry->type != IOMMUSER_VTD_PGTT_FIRST && entry->type != IOMMUSER_VTD_PGTT_SECOND) {
+	if ((!first && entry->type != IOMMUSER_VTD_PGTT_SECOND) || (known && known != stage)) {
+		/* PGTT numbers the stages as the records do. */
 		device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, entry->type,
-			       known == IOMMUSER_STAGE_FIRST ? IOMMUSER_VTD_PGTT_FIRST :
-							       IOMMUSER_VTD_PGTT_SECOND);
+			       known ? known : IOMMUSER_VTD_PGTT_SECOND);
 		return;
 	}
-	if (known && known != stage) {
-		device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, entry->type, known);
-		return;
-	}
-	learn_stage(check, stage);
-	if (entry->reserved)
-		report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED, entry->phys,
-			  entry->reserved, 0);
-	if (stage == IOMMUSER_STAGE_FIRST) {
-		if (level_known(check, stage) && entry->first_stage_mode != check->top_level - 3)
-			device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, entry->first_stage_mode,
-				       check->top_level - 3);
-		check_top_and_did(check, entry->first_stage, entry->did);
-		return;
-	}
-	if (level_known(check, stage) && entry->address_width != check->top_level - 1)
-		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, entry->address_width,
-			       check->top_level - 1);
-	check_top_and_did(check, entry->second_stage, entry->did);
+	/* The other stage's part of the entry is not in use. */
+	rest = entry->reserved | (first ? entry->second_stage : entry->qw[2]);
+	if (rest)
+		report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED, entry->phys, rest,
+			  0);
+	if (first)
+		check_translation(check, stage, entry->first_stage_mode, entry->first_stage,
+				  entry->did);
+	else
+		check_translation(check, stage, entry->address_width, entry->second_stage,
+				  entry->did);
 }
 
 /* Make @check be about the domain record at @domain. */
@@ -331,6 +315,11 @@ static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 po
 	if (!iommuser_graph_device_domain(verify->graph, position, &check.record.device, &domain,
 					  &did))
 		set_domain(&check, domain, did);
+	/* TT of legacy mode and DTE of scalable mode begin at the same bit. */
+	if ((check.record.device.device_flags & IOMMUSER_DEVICE_ATS) &&
+	    !(check.context.low & CONTEXT_DEVICE_TLB))
+		device_finding(&check, IOMMUSER_FINDING_VTD_TRANSLATION_TYPE, 0,
+			       IOMMUSER_VTD_TT_TABLE_DEVICE_TLB);
 	if (check.tables.scalable)
 		check_scalable_entry(&check);
 	else
@@ -352,7 +341,7 @@ static OWN_FRAME bool tables_of_device(const struct iommuser_verify *verify, u64
 }
 
 /* An alias must be translated exactly as its device is. */
-static OWN_FRAME void check_alias_entry(const struct iommuser_verify *verify, u64 position)
+static OWN_FRAME void check_alias_entry(struct iommuser_verify *verify, u64 position)
 {
 	struct iommuser_vtd_context context;
 	struct iommuser_vtd_tables tables;
@@ -388,7 +377,7 @@ static bool pasid_present(const struct iommuser_verify *verify,
 }
 
 /* An attachment of a PASID must have its entry. */
-static OWN_FRAME void check_attachment_entry(const struct iommuser_verify *verify, u64 position)
+static OWN_FRAME void check_attachment_entry(struct iommuser_verify *verify, u64 position)
 {
 	struct iommuser_vtd_context context;
 	struct iommuser_vtd_tables tables;
@@ -449,19 +438,24 @@ static OWN_FRAME void check_context_entries(const struct unit_check *check)
 		if (requester_known(check, bdf) ||
 		    chain_broken(check->verify, IOMMUSER_KIND_DEVICE) ||
 		    chain_broken(check->verify, IOMMUSER_KIND_ALIAS) ||
-		    (check->verify->options & IOMMUSER_VERIFY_BEFORE_JUMP))
+		    (check->verify->options & IOMMUSER_VERIFY_NOT_AT_JUMP))
 			continue;
 		unit_finding(check, IOMMUSER_FINDING_VTD_STRANGER, context.phys, bdf, 0);
 	}
 }
 
-static void check_bitmap(const struct unit_check *check, u32 bus, u32 half, bool present, u64 phys)
+/* Return: whether the table is one that was handed over. */
+static bool check_bitmap(const struct unit_check *check, u32 bit, bool present, u64 phys)
 {
-	u32 bit = bus * 2 + half;
 	bool marked = check->iommu->context_tables[bit / 64] >> (bit % 64) & 1;
 
-	if (marked != present)
+	if (marked == present)
+		return present;
+	if (marked || !(check->verify->options & IOMMUSER_VERIFY_NOT_AT_JUMP)) {
 		unit_finding(check, IOMMUSER_FINDING_VTD_BITMAP, phys, present, marked);
+		return present;
+	}
+	return false;
 }
 
 static void check_context_table(const struct unit_check *check,
@@ -476,7 +470,7 @@ static void check_context_table(const struct unit_check *check,
 	present = iommuser_vtd_context_table(&check->tables, entry, half * 128, &table);
 	if (iommuser_revision_has(check->verify->root->revision, IOMMUSER_KIND_IOMMU,
 				  IOMMUSER_FIELD_CONTEXT_TABLES))
-		check_bitmap(check, bus, half, present, phys);
+		present = check_bitmap(check, bus * 2 + half, present, phys);
 	if (!present)
 		return;
 	if (word & ROOT_LOW_RESERVED)
@@ -538,17 +532,22 @@ static OWN_FRAME void check_unit(struct iommuser_verify *verify, u64 position)
 
 int iommuser_verify_vtd(struct iommuser_verify *verify)
 {
-	const struct iommuser_graph *graph = verify->graph;
-	u64 position;
+	static const struct {
+		u32 kind;
+		void (*check)(struct iommuser_verify *verify, u64 position);
+	} checks[] = {
+		{ IOMMUSER_KIND_IOMMU, check_unit },
+		{ IOMMUSER_KIND_DEVICE, check_device_tables },
+		{ IOMMUSER_KIND_ALIAS, check_alias_entry },
+		{ IOMMUSER_KIND_ATTACHMENT, check_attachment_entry },
+	};
+	u64 position, count;
+	u32 i;
 
-	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_IOMMU); position++)
-		check_unit(verify, position);
-	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_DEVICE); position++)
-		check_device_tables(verify, position);
-	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_ALIAS); position++)
-		check_alias_entry(verify, position);
-	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_ATTACHMENT);
-	     position++)
-		check_attachment_entry(verify, position);
+	for (i = 0; i < ARRAY_LENGTH(checks); i++) {
+		count = iommuser_graph_count(verify->graph, checks[i].kind);
+		for (position = 0; position < count; position++)
+			checks[i].check(verify, position);
+	}
 	return 0;
 }

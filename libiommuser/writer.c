@@ -10,13 +10,11 @@
 #define ROOT_OFFSET(member) offsetof(struct iommuser_root_ser, member)
 #define PAGE_OFFSET(member) offsetof(struct iommuser_page_ser, member)
 #define RECORD_OFFSET(member) offsetof(struct iommuser_record_ser, member)
-#define ARRAY_OFFSET(kind, member)                                              \
-	(ROOT_OFFSET(arrays) + ((kind)-1) * sizeof(struct iommuser_array_ser) + \
-	 offsetof(struct iommuser_array_ser, member))
+#define ARRAY_OFFSET(member) offsetof(struct iommuser_array_ser, member)
 #define MAX_RELEASE (sizeof(((struct iommuser_root_ser *)0)->kernel_release) - 1)
 
 /* Our own revision is the first of the table. */
-static const struct iommuser_revision *format(void)
+static OWN_FRAME const struct iommuser_revision *format(void)
 {
 	return iommuser_revision_at(0);
 }
@@ -42,14 +40,34 @@ static u64 capacity(const struct iommuser_writer *writer, u32 kind)
 	       format()->kinds[kind].size;
 }
 
-static OWN_FRAME u64 root_get(const struct iommuser_writer *writer, u32 offset)
+/* A member of the root's description of a chain, by ARRAY_OFFSET(). */
+static OWN_FRAME u8 *in_array(const struct iommuser_writer *writer, u32 kind, u32 offset)
 {
-	return load_le64(page_at(writer, writer->root) + offset);
+	return page_at(writer, writer->root) + ROOT_OFFSET(arrays) +
+	       (kind - 1) * sizeof(struct iommuser_array_ser) + offset;
 }
 
-static OWN_FRAME void root_set(const struct iommuser_writer *writer, u32 offset, u64 value)
+static OWN_FRAME void array_add(const struct iommuser_writer *writer, u32 kind, u32 offset,
+				u64 more)
 {
-	store_le(page_at(writer, writer->root) + offset, value, 8);
+	u8 *at = in_array(writer, kind, offset);
+
+	store_le(at, load_le64(at) + more, 8);
+}
+
+/* Have @phys follow @before in a chain, or begin it when @before is 0. */
+static OWN_FRAME void link_page(const struct iommuser_writer *writer, u32 kind, u64 before,
+				u64 phys)
+{
+	u8 *page;
+
+	if (!before) {
+		store_le(in_array(writer, kind, ARRAY_OFFSET(first_page)), phys, 8);
+		return;
+	}
+	page = page_at(writer, before);
+	store_le(page + PAGE_OFFSET(next), phys, 8);
+	seal_page(writer, page);
 }
 
 static u32 release_length(const char *release)
@@ -110,18 +128,23 @@ static u8 *new_page(const struct iommuser_writer *writer, u32 kind, u64 sequence
 	return page;
 }
 
+static OWN_FRAME void write_record(u32 kind, u8 *at, const union iommuser_record *record, u64 index,
+				   u32 references)
+{
+	iommuser_encode(format(), kind, record, at);
+	store_le(at + RECORD_OFFSET(flags), 0, 4);
+	store_le(at + RECORD_OFFSET(ref_count), references ? references : 1, 4);
+	store_le(at + RECORD_OFFSET(index), index, 8);
+}
+
 /* Put a record behind the last one of @page. */
 static u64 append_to(const struct iommuser_writer *writer, u8 *page, u32 kind, u64 index,
 		     const union iommuser_record *record)
 {
 	u64 count = load_le64(page + PAGE_OFFSET(count));
 	u64 offset = sizeof(struct iommuser_page_ser) + count * format()->kinds[kind].size;
-	u8 *at = page + offset;
 
-	iommuser_encode(format(), kind, record, at);
-	store_le(at + RECORD_OFFSET(flags), 0, 4);
-	store_le(at + RECORD_OFFSET(ref_count), 1, 4);
-	store_le(at + RECORD_OFFSET(index), index, 8);
+	write_record(kind, page + offset, record, index, 1);
 	store_le(page + PAGE_OFFSET(count), count + 1, 8);
 	seal_page(writer, page);
 	return offset;
@@ -130,43 +153,41 @@ static u64 append_to(const struct iommuser_writer *writer, u8 *page, u32 kind, u
 int iommuser_writer_add(struct iommuser_writer *writer, u32 kind,
 			const union iommuser_record *record, u64 *phys)
 {
-	u64 index, sequence = 0, fresh;
-	u8 *tail = NULL, *page;
+	u64 index, tail, at, sequence = 0;
+	u8 *page = NULL;
 
 	if (!kind || kind > IOMMUSER_NR_KINDS)
 		return -IOMMUSER_EINVAL;
-	index = root_get(writer, ARRAY_OFFSET(kind, nr_records));
-	if (writer->tails[kind]) {
-		tail = page_at(writer, writer->tails[kind]);
-		sequence = load_le64(tail + PAGE_OFFSET(sequence)) + 1;
+	index = load_le64(in_array(writer, kind, ARRAY_OFFSET(nr_records)));
+	tail = at = writer->tails[kind];
+	if (tail) {
+		page = page_at(writer, tail);
+		sequence = load_le64(page + PAGE_OFFSET(sequence)) + 1;
 	}
-	page = tail;
-	if (!tail || load_le64(tail + PAGE_OFFSET(count)) == capacity(writer, kind)) {
-		page = new_page(writer, kind, sequence, &fresh);
+	if (!tail || load_le64(page + PAGE_OFFSET(count)) == capacity(writer, kind)) {
+		page = new_page(writer, kind, sequence, &at);
 		if (!page)
 			return -IOMMUSER_ENOMEM;
-		*phys = fresh + append_to(writer, page, kind, index, record);
-		if (tail) {
-			store_le(tail + PAGE_OFFSET(next), fresh, 8);
-			seal_page(writer, tail);
-		} else {
-			root_set(writer, ARRAY_OFFSET(kind, first_page), fresh);
-		}
-		writer->tails[kind] = fresh;
-	} else {
-		*phys = writer->tails[kind] + append_to(writer, page, kind, index, record);
 	}
-	root_set(writer, ARRAY_OFFSET(kind, nr_records), index + 1);
+	*phys = at + append_to(writer, page, kind, index, record);
+	if (at != tail) {
+		link_page(writer, kind, tail, at);
+		writer->tails[kind] = at;
+	}
+	array_add(writer, kind, ARRAY_OFFSET(nr_records), 1);
 	seal_root(writer);
 	return 0;
 }
 
-void iommuser_writer_set_references(struct iommuser_writer *writer, u64 phys, u32 count)
+void iommuser_writer_update(struct iommuser_writer *writer, u64 phys,
+			    const union iommuser_record *record, u32 references)
 {
-	u64 base = phys & ~(env_page_size(writer->env) - 1);
-	u8 *page = page_at(writer, base);
+	u64 offset = phys & (env_page_size(writer->env) - 1);
+	u8 *page = page_at(writer, phys - offset);
+	u8 *at = page + offset;
 
-	store_le(page + (phys - base) + RECORD_OFFSET(ref_count), count ? count : 1, 4);
+	write_record(load_le32(page + PAGE_OFFSET(kind)), at, record,
+		     load_le64(at + RECORD_OFFSET(index)), references);
 	seal_page(writer, page);
 	seal_root(writer);
 }
@@ -174,7 +195,7 @@ void iommuser_writer_set_references(struct iommuser_writer *writer, u64 phys, u3
 /* The page before @phys in its chain, 0 for the first. */
 static u64 page_before(const struct iommuser_writer *writer, u32 kind, u64 phys)
 {
-	u64 at = root_get(writer, ARRAY_OFFSET(kind, first_page));
+	u64 at = load_le64(in_array(writer, kind, ARRAY_OFFSET(first_page)));
 	u64 before = 0;
 
 	while (at != phys) {
@@ -188,15 +209,8 @@ static void drop_tail_page(struct iommuser_writer *writer, u32 kind)
 {
 	u64 phys = writer->tails[kind];
 	u64 before = page_before(writer, kind, phys);
-	u8 *page;
 
-	if (before) {
-		page = page_at(writer, before);
-		store_le(page + PAGE_OFFSET(next), 0, 8);
-		seal_page(writer, page);
-	} else {
-		root_set(writer, ARRAY_OFFSET(kind, first_page), 0);
-	}
+	link_page(writer, kind, before, 0);
 	writer->tails[kind] = before;
 	writer->pages->free(writer->pages->ctx, phys);
 }
@@ -217,10 +231,8 @@ static void trim(struct iommuser_writer *writer, u32 kind)
 		memset(last, 0, size);
 		store_le(page + PAGE_OFFSET(count), count - 1, 8);
 		seal_page(writer, page);
-		root_set(writer, ARRAY_OFFSET(kind, nr_records),
-			 root_get(writer, ARRAY_OFFSET(kind, nr_records)) - 1);
-		root_set(writer, ARRAY_OFFSET(kind, nr_deleted),
-			 root_get(writer, ARRAY_OFFSET(kind, nr_deleted)) - 1);
+		array_add(writer, kind, ARRAY_OFFSET(nr_records), -1ULL);
+		array_add(writer, kind, ARRAY_OFFSET(nr_deleted), -1ULL);
 		if (count == 1)
 			drop_tail_page(writer, kind);
 	}
@@ -228,9 +240,9 @@ static void trim(struct iommuser_writer *writer, u32 kind)
 
 void iommuser_writer_remove(struct iommuser_writer *writer, u64 phys)
 {
-	u64 base = phys & ~(env_page_size(writer->env) - 1);
-	u8 *page = page_at(writer, base);
-	u8 *record = page + (phys - base);
+	u64 offset = phys & (env_page_size(writer->env) - 1);
+	u8 *page = page_at(writer, phys - offset);
+	u8 *record = page + offset;
 	u32 kind = load_le32(page + PAGE_OFFSET(kind));
 	u64 index = load_le64(record + RECORD_OFFSET(index));
 
@@ -238,8 +250,7 @@ void iommuser_writer_remove(struct iommuser_writer *writer, u64 phys)
 	store_le(record + RECORD_OFFSET(flags), IOMMUSER_RECORD_DELETED, 4);
 	store_le(record + RECORD_OFFSET(index), index, 8);
 	seal_page(writer, page);
-	root_set(writer, ARRAY_OFFSET(kind, nr_deleted),
-		 root_get(writer, ARRAY_OFFSET(kind, nr_deleted)) + 1);
+	array_add(writer, kind, ARRAY_OFFSET(nr_deleted), 1);
 	trim(writer, kind);
 	seal_root(writer);
 }
@@ -250,7 +261,7 @@ void iommuser_writer_end(struct iommuser_writer *writer)
 	u32 kind;
 
 	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++) {
-		at = root_get(writer, ARRAY_OFFSET(kind, first_page));
+		at = load_le64(in_array(writer, kind, ARRAY_OFFSET(first_page)));
 		for (; at; at = next) {
 			next = load_le64(page_at(writer, at) + PAGE_OFFSET(next));
 			writer->pages->free(writer->pages->ctx, at);

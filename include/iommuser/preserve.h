@@ -17,6 +17,11 @@
  * @preserve_page: have a 4 KiB page of a hardware table preserved. 0, or
  *	non-zero to refuse
  * @unpreserve_page: take that back; never fails
+ *
+ * A PASID directory is the only table that may have several pages. Both calls
+ * are made for each of them, by ascending address, so the host may treat the
+ * memory that it allocated as one at the first page and do nothing for the
+ * others. After a refusal, only pages that were preserved are taken back.
  */
 struct iommuser_preserve_ops {
 	void *ctx;
@@ -145,14 +150,17 @@ struct iommuser_device_request {
  * iommuser_preserve_device - preserve a device, and its unit with the first one
  * @preserve: where to
  * @request: the device
- * @iommu: fields of the unit's record; used when @unit is not preserved yet
+ * @iommu: fields of the unit's record; used when @unit is not preserved yet.
+ *	context_tables is set here
  * @unit: handle of the unit, shared by all its devices
  * @domain: handle of the domain, preserved
  * @handle: not preserved yet
  *
  * The unit's root table and present context tables, and the device's PASID
  * directory and tables are preserved with their records. A unit is preserved
- * with its first device and unpreserved with its last.
+ * with its first device and unpreserved with its last. Context tables that it
+ * got meanwhile are preserved with the next device and added to its record;
+ * they stay there when that device is unpreserved, until the unit is.
  *
  * Return: 0; -IOMMUSER_ENOENT when @domain is not preserved; -IOMMUSER_EBUSY;
  * -IOMMUSER_EINVAL; -IOMMUSER_ECORRUPT; -IOMMUSER_EUNMAPPED;

@@ -39,7 +39,10 @@
  * @release_did: give it back
  *
  * Pages of hardware tables have 4 KiB; pages of records have the image's page
- * size. @restore_page tells which by @length.
+ * size. @restore_page tells which by @length. A PASID directory is the only
+ * table that may have several pages. They are restored one after the other by
+ * ascending address, and also released so, once all tables below are: the host
+ * may treat the memory as one at the first page and do nothing for the others.
  */
 struct iommuser_restore_ops {
 	void *ctx;
@@ -109,9 +112,12 @@ u64 iommuser_restore_size(const struct iommuser_restore *restore);
  * @size: at least iommuser_restore_size()
  * @reporter: told of each thing wrong
  *
+ * What was read is marked in the page set, so this can be done only once: a
+ * machine that does not pass is closed, to be opened again with a new set.
+ *
  * Return: 0; -IOMMUSER_ECORRUPT as for iommuser_restore_open();
- * -IOMMUSER_EINVAL, also for IOMMUSER_LEVEL_CLOSURE without a page set;
- * -IOMMUSER_ENOSPC.
+ * -IOMMUSER_EINVAL, also for IOMMUSER_LEVEL_CLOSURE without a page set, and
+ * -IOMMUSER_ENOSPC, both with nothing done.
  */
 int iommuser_restore_validate(struct iommuser_restore *restore, enum iommuser_restore_level level,
 			      u64 seed, void *memory, u64 size,
@@ -123,13 +129,38 @@ int iommuser_restore_validate(struct iommuser_restore *restore, enum iommuser_re
  * @cap: capability register
  * @ecap: extended capability register
  * @host_address_width: bits of a physical address
+ * @mode: the mode it is going to work in, IOMMUSER_IOMMU_MODE_*
  */
 struct iommuser_unit {
 	u64 token;
 	u64 cap;
 	u64 ecap;
 	u64 host_address_width;
+	u64 mode;
 };
+
+/**
+ * iommuser_restore_count - records of a kind, deleted ones included
+ * @restore: validated
+ * @kind: IOMMUSER_KIND_*
+ *
+ * Return: how many; 0 when the machine is not validated.
+ */
+u64 iommuser_restore_count(const struct iommuser_restore *restore, u32 kind);
+
+/**
+ * iommuser_restore_read - one record, claimed or not
+ * @restore: validated
+ * @kind: IOMMUSER_KIND_*
+ * @position: from 0, below iommuser_restore_count()
+ * @record: filled. A domain comes with its stage, and a device with domain and
+ *	did of requests without PASID, also where the revision keeps them elsewhere
+ *
+ * Return: 0; -IOMMUSER_ENOENT for a record that is deleted, or stale, or not
+ * there; -IOMMUSER_EINVAL when the machine is not validated.
+ */
+int iommuser_restore_read(const struct iommuser_restore *restore, u32 kind, u64 position,
+			  union iommuser_record *record);
 
 /**
  * iommuser_restore_claim_iommu - take over the tables and DIDs of a unit

@@ -43,8 +43,13 @@ struct iommuser_verify_counts {
  * their context entries are no error.
  */
 #define IOMMUSER_VERIFY_BEFORE_JUMP (1U << 0)
-/* The next kernel has begun to use the records: its run-time marks are no error. */
+/*
+ * The next kernel has begun to use the records: its run-time marks, and what it
+ * entered into the tables for devices of its own, are no error.
+ */
 #define IOMMUSER_VERIFY_AFTER_JUMP (1U << 1)
+/* Tables hold more than what is handed over. */
+#define IOMMUSER_VERIFY_NOT_AT_JUMP (IOMMUSER_VERIFY_BEFORE_JUMP | IOMMUSER_VERIFY_AFTER_JUMP)
 
 /**
  * struct iommuser_verify - what to verify, and with what

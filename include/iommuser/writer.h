@@ -54,12 +54,14 @@ int iommuser_writer_add(struct iommuser_writer *writer, u32 kind,
 			const union iommuser_record *record, u64 *phys);
 
 /**
- * iommuser_writer_set_references - state how many live records refer to one
+ * iommuser_writer_update - write a record again
  * @writer: started
  * @phys: address that iommuser_writer_add() gave, of a record still there
- * @count: how many; 0 is written as 1
+ * @record: its fields, as for iommuser_writer_add()
+ * @references: live records that refer to it; 0 is written as 1
  */
-void iommuser_writer_set_references(struct iommuser_writer *writer, u64 phys, u32 count);
+void iommuser_writer_update(struct iommuser_writer *writer, u64 phys,
+			    const union iommuser_record *record, u32 references);
 
 /**
  * iommuser_writer_remove - take a record out

@@ -220,6 +220,7 @@ static void claim_what_can_be(struct world *world, struct iommuser_restore *mach
 			.cap = record->cap,
 			.ecap = record->ecap,
 			.host_address_width = record->host_address_width,
+			.mode = record->mode,
 		};
 
 		iommuser_restore_claim_iommu(machine, &unit, &iommu);

@@ -53,12 +53,12 @@ def dids(image, expected):
 
 
 def registers(image, expected, token):
-    """CAP, ECAP and width of a unit; 0 where the revision does not have them."""
+    """CAP, ECAP, width and mode of a unit; 0 where the revision does not have them."""
     if expected["abi"] == "iommuser-v1":
         for unit in read_image.read(image)["iommus"]:
             if not unit["deleted"] and hex(unit["token"]) == token:
-                return unit["cap"], unit["ecap"], unit["host_address_width"]
-    return 0, 0, 0
+                return unit["cap"], unit["ecap"], unit["host_address_width"], unit["mode"]
+    return 0, 0, 0, 0
 
 
 def claims(image, expected, symbols, shift):
@@ -68,7 +68,7 @@ def claims(image, expected, symbols, shift):
         yield "preserved %s %s" % (start, length)
     for unit in expected["iommus"]:
         if not unit["deleted"]:
-            yield "unit %s %d %d %d" % ((unit["token"],) +
+            yield "unit %s %d %d %d %d" % ((unit["token"],) +
                                         registers(image, expected, unit["token"]))
     for domain in expected["domains"]:
         yield "%s %s" % ("gone-domain" if domain["deleted"] else "domain",

@@ -261,6 +261,116 @@ static void a_failure_at_a_page_boundary_changes_nothing(void **state)
 	world_free(world);
 }
 
+/* One device of each unit, then devices whose context tables the driver has made since. */
+static void later_context_tables_are_preserved(void **state)
+{
+	/* On a bus of its own, on another half of one, and where there is a table. */
+	static const struct {
+		u32 unit;
+		u32 bdf;
+	} later[] = { { 0, 0xfe00 }, { 1, 0x2880 }, { 0, 0xfe08 } };
+	u32 shift, i;
+
+	(void)state;
+	for (shift = 0; shift < ARRAY_SIZE(shifts); shift++) {
+		struct world *world = world_new(WORLD_FULL, shifts[shift]);
+		u64 legacy, scalable, tables;
+		u32 before = world->nr_devices;
+
+		for (i = 0; i < world->nr_domains; i++)
+			assert_int_equal(world_preserve_domain(world, i), 0);
+		assert_int_equal(world_preserve_device(world, 0), 0);
+		assert_int_equal(world_preserve_device(world, 3), 0);
+		legacy = world->units[0].handle.phys;
+		scalable = world->units[1].handle.phys;
+		tables = sim_count(world->sim, SIM_PRESERVED);
+		for (i = 0; i < ARRAY_SIZE(later); i++) {
+			world_add_device(world, later[i].unit, later[i].bdf, 0, 0);
+			assert_int_equal(world_preserve_device(world, before + i), 0);
+			world_verify(world, false);
+		}
+		assert_int_equal(world->units[0].handle.phys, legacy);
+		assert_int_equal(world->units[1].handle.phys, scalable);
+		assert_int_equal(written_references(world, legacy), 3);
+		assert_int_equal(written_references(world, scalable), 2);
+		/* Two context tables, and a directory with one table of its own. */
+		assert_int_equal(sim_count(world->sim, SIM_PRESERVED), tables + 2 + 2);
+		for (i = 1; i < before; i++)
+			assert_int_equal(world_preserve_device(world, i),
+					 i == 3 ? -IOMMUSER_EBUSY : 0);
+		for (i = 0; i < world->nr_hwpts; i++)
+			assert_int_equal(world_preserve_hwpt(world, i), 0);
+		world_verify(world, true);
+		world_free(world);
+	}
+}
+
+/* A context table goes with its unit; one that was not preserved stays as it is. */
+static void later_context_tables_go_with_their_unit(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	u32 later = world->nr_devices;
+	struct sim_snapshot *before;
+	u64 tables;
+	u32 unit;
+
+	(void)state;
+	assert_int_equal(world_preserve_domain(world, 0), 0);
+	for (unit = 0; unit < 2; unit++) {
+		u32 first = unit * 3;
+		u64 entry = world->units[unit].record.root_table + 0xfe * 16 + unit * 8;
+		u8 *root = sim_bytes(world->sim, entry);
+		u8 table[8];
+
+		world_add_device(world, unit, 0xfe00 + unit * 0x80, 0, 0);
+		/* The table is not there yet when the unit is preserved. */
+		before = sim_snapshot(world->sim);
+		memcpy(table, root, 8);
+		memset(root, 0, 8);
+		assert_int_equal(world_preserve_device(world, first), 0);
+		memcpy(root, table, 8);
+		tables = sim_count(world->sim, SIM_PRESERVED);
+		assert_int_equal(world_unpreserve_device(world, first), 0);
+		assert_true(sim_same(world->sim, before));
+
+		memset(root, 0, 8);
+		assert_int_equal(world_preserve_device(world, first), 0);
+		memcpy(root, table, 8);
+		assert_int_equal(world_preserve_device(world, later + unit), 0);
+		assert_int_equal(world_unpreserve_device(world, later + unit), 0);
+		assert_int_equal(sim_count(world->sim, SIM_PRESERVED), tables + 1);
+		world_verify(world, false);
+		assert_int_equal(world_unpreserve_device(world, first), 0);
+		assert_true(sim_same(world->sim, before));
+		free(before);
+	}
+	world_free(world);
+}
+
+static void a_failure_with_later_context_tables_changes_nothing(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	u32 later = world->nr_devices;
+	u64 steps = 0;
+
+	(void)state;
+	assert_int_equal(world_preserve_domain(world, 0), 0);
+	assert_int_equal(world_preserve_device(world, 0), 0);
+	assert_int_equal(world_preserve_device(world, 3), 0);
+	world_add_device(world, 0, 0x0600, 0, 0);
+	steps += fail_every_step(world, world_preserve_device, later);
+	world_add_device(world, 1, 0x0680, 0, 0);
+	steps += fail_every_step(world, world_preserve_device, later + 1);
+	/* The last one brings along a table that is not its own. */
+	world_add_device(world, 1, 0x0600, 0, 0);
+	world_add_device(world, 1, 0xff00, 0, 0);
+	steps += fail_every_step(world, world_preserve_device, later + 3);
+	assert_true(steps > 1000);
+	assert_int_equal(world_preserve_device(world, later + 2), 0);
+	world_verify(world, false);
+	world_free(world);
+}
+
 static void states_are_checked(void **state)
 {
 	struct world *world = world_new(WORLD_FULL, 12);
@@ -368,6 +478,9 @@ int main(void)
 		cmocka_unit_test(preserving_again_works),
 		cmocka_unit_test(a_failure_at_any_step_changes_nothing),
 		cmocka_unit_test(a_failure_at_a_page_boundary_changes_nothing),
+		cmocka_unit_test(later_context_tables_are_preserved),
+		cmocka_unit_test(later_context_tables_go_with_their_unit),
+		cmocka_unit_test(a_failure_with_later_context_tables_changes_nothing),
 		cmocka_unit_test(states_are_checked),
 		cmocka_unit_test(bad_tables_are_refused),
 	};

@@ -115,6 +115,7 @@ static int claim_unit(struct next *next, u32 i)
 		.cap = unit->record.cap,
 		.ecap = unit->record.ecap,
 		.host_address_width = unit->record.host_address_width,
+		.mode = unit->record.mode,
 	};
 	struct iommuser_iommu iommu;
 	int error = iommuser_restore_claim_iommu(&next->machine, &real, &iommu);
@@ -394,8 +395,9 @@ static void another_unit_is_refused(void **state)
 		.cap = record->cap,
 		.ecap = record->ecap,
 		.host_address_width = record->host_address_width,
+		.mode = record->mode,
 	};
-	struct iommuser_unit wrong[4] = { right, right, right, right };
+	struct iommuser_unit wrong[6] = { right, right, right, right, right, right };
 	struct iommuser_iommu iommu;
 	u32 i;
 
@@ -405,6 +407,8 @@ static void another_unit_is_refused(void **state)
 	wrong[2].host_address_width++;
 	wrong[3].token = next->world->units[0].record.token;
 	wrong[3].cap++;
+	wrong[4].mode = IOMMUSER_IOMMU_MODE_LEGACY;
+	wrong[5].mode = 0;
 	ready(next, IOMMUSER_LEVEL_TABLES);
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		assert_int_equal(iommuser_restore_claim_iommu(&next->machine, &wrong[i], &iommu),
@@ -452,6 +456,99 @@ static void calls_in_the_wrong_state_are_refused(void **state)
 	assert_int_equal(open_machine(next, IOMMUSER_LEVEL_RECORDS), 0);
 	iommuser_restore_abort(&next->machine);
 	expect_closed(next);
+	leave(next);
+}
+
+/* It has left its marks in the page set: a second look would meet them. */
+static void a_validation_that_fails_closes_the_machine(void **state)
+{
+	struct next *next = arrive(WORLD_FULL, 12);
+	u8 *entry = sim_bytes(next->sim, next->world->units[0].record.root_table);
+	u32 i;
+
+	(void)state;
+	entry[1] ^= 1; /* reserved */
+	assert_int_equal(open_machine(next, IOMMUSER_LEVEL_CLOSURE), 0);
+	assert_int_equal(validate(next, IOMMUSER_LEVEL_CLOSURE), -IOMMUSER_ECORRUPT);
+	expect_findings(&next->findings, "VTD-15");
+	entry[1] ^= 1;
+	for (i = IOMMUSER_LEVEL_RECORDS; i <= IOMMUSER_LEVEL_CLOSURE; i++) {
+		memset(next->memory, 0, next->size);
+		assert_int_equal(iommuser_restore_validate(
+					 &next->machine, (enum iommuser_restore_level)i, 42,
+					 next->memory, next->size, &next->findings.reporter),
+				 -IOMMUSER_EINVAL);
+	}
+	expect_closed(next);
+	close_machine(next);
+
+	findings_init(&next->findings);
+	ready(next, IOMMUSER_LEVEL_CLOSURE);
+	claim_all(next);
+	check_dids(next);
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	leave(next);
+}
+
+/* Every record can be read by its position, before and after it is claimed. */
+static void records_are_read_by_position(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	static const u64 counts[] = { 0, 2, 4, 7, 3, 7, 4, 0 };
+	union iommuser_record record;
+	struct next *next;
+	u32 kind, round, i;
+
+	(void)state;
+	world_preserve_all(world);
+	assert_int_equal(world_unpreserve_hwpt(world, 2), 0);
+	next = jump(world);
+	assert_int_equal(open_machine(next, IOMMUSER_LEVEL_RECORDS), 0);
+	assert_int_equal(iommuser_restore_count(&next->machine, IOMMUSER_KIND_DEVICE), 0);
+	assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_DEVICE, 0, &record),
+			 -IOMMUSER_EINVAL);
+	assert_int_equal(validate(next, IOMMUSER_LEVEL_RECORDS), 0);
+	for (round = 0; round < 2; round++) {
+		for (kind = 0; kind < ARRAY_SIZE(counts); kind++) {
+			assert_int_equal(iommuser_restore_count(&next->machine, kind),
+					 counts[kind]);
+			assert_int_equal(iommuser_restore_read(&next->machine, kind, counts[kind],
+							       &record),
+					 -IOMMUSER_ENOENT);
+			for (i = 0; i < counts[kind]; i++) {
+				bool deleted = kind == IOMMUSER_KIND_HWPT && i == 2;
+
+				assert_int_equal(iommuser_restore_read(&next->machine, kind, i,
+								       &record),
+						 deleted ? -IOMMUSER_ENOENT : 0);
+				assert_int_equal(record.common.index, i);
+			}
+		}
+		for (i = 0; i < world->nr_domains; i++) {
+			assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_DOMAIN,
+							       i, &record),
+					 0);
+			assert_int_equal(record.common.phys, world->domains[i].handle.phys);
+			assert_int_equal(record.domain.stage, world->domains[i].record.stage);
+		}
+		for (i = 0; i < world->nr_devices; i++) {
+			const struct world_device *device = &world->devices[i];
+
+			assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_DEVICE,
+							       i, &record),
+					 0);
+			assert_int_equal(record.device.bdf, device->request.device.bdf);
+			assert_int_equal(record.device.did, device->request.did);
+			assert_int_equal(record.device.domain,
+					 world->domains[device->domain].handle.phys);
+		}
+		if (!round)
+			claim_all(next);
+	}
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	assert_int_equal(iommuser_restore_count(&next->machine, IOMMUSER_KIND_DEVICE), 0);
+	assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_DEVICE, 0, &record),
+			 -IOMMUSER_EINVAL);
 	leave(next);
 }
 
@@ -819,6 +916,8 @@ int main(void)
 		cmocka_unit_test(deleted_records_are_not_found),
 		cmocka_unit_test(another_unit_is_refused),
 		cmocka_unit_test(calls_in_the_wrong_state_are_refused),
+		cmocka_unit_test(a_validation_that_fails_closes_the_machine),
+		cmocka_unit_test(records_are_read_by_position),
 		cmocka_unit_test(a_claim_that_fails_takes_nothing),
 		cmocka_unit_test(finish_stops_at_a_page_that_is_refused),
 		cmocka_unit_test(abort_gives_everything_back),

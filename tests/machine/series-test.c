@@ -30,7 +30,7 @@ static const char *const verbs[] = {
 /* One object of an image: up to four numbers. */
 struct object {
 	enum verb verb;
-	u64 values[4];
+	u64 values[5];
 };
 
 struct handover {
@@ -72,14 +72,14 @@ static void load_range(struct handover *handover, FILE *image, u64 phys, u64 len
 }
 
 /* The numbers behind the first word of a line. Return: how many. */
-static u32 read_numbers(const char *line, u64 values[4])
+static u32 read_numbers(const char *line, u64 values[5])
 {
 	char *end;
 	u32 count;
 
 	line = strchr(line, ' ');
 	assert_non_null(line);
-	for (count = 0; count < 4; count++, line = end) {
+	for (count = 0; count < 5; count++, line = end) {
 		errno = 0;
 		values[count] = strtoull(line, &end, 0);
 		if (end == line)
@@ -118,7 +118,7 @@ static struct handover *load(const char *name)
 	struct handover *handover = calloc(1, sizeof(*handover));
 	char line[256];
 	FILE *claims, *image;
-	u64 values[4] = { 0 };
+	u64 values[5] = { 0 };
 
 	assert_non_null(handover);
 	claims = open_file(handover, name, ".claims");
@@ -203,6 +203,7 @@ static int claim(struct handover *handover, const struct object *object)
 		.cap = values[1],
 		.ecap = values[2],
 		.host_address_width = values[3],
+		.mode = values[4],
 	};
 	struct iommuser_iommu iommu;
 	struct iommuser_domain domain;

@@ -41,6 +41,12 @@ static bool all_in(const struct sim *sim, u64 phys, u64 length, enum sim_state s
 	return true;
 }
 
+/* Is a frame the first of its folio, or the one before it in @state already? */
+static bool in_turn(const struct sim *sim, u64 phys, enum sim_state state)
+{
+	return !sim->tails[frame_of(phys)] || sim->states[frame_of(phys) - 1] == state;
+}
+
 static void set_state(struct sim *sim, u64 phys, u64 length, enum sim_state state)
 {
 	memset(sim->states + frame_of(phys), (int)state, length / SIM_TABLE_SIZE);
@@ -102,7 +108,11 @@ static u64 take(struct sim *sim, u64 length, enum sim_state state)
 
 u64 sim_alloc(struct sim *sim, u64 nr_frames)
 {
-	return take(sim, nr_frames * SIM_TABLE_SIZE, SIM_ALLOCATED);
+	u64 phys = take(sim, nr_frames * SIM_TABLE_SIZE, SIM_ALLOCATED);
+
+	memset(sim->tails + frame_of(phys), 1, nr_frames);
+	sim->tails[frame_of(phys)] = 0;
+	return phys;
 }
 
 static void *alloc_records(void *ctx, u64 *phys)
@@ -156,6 +166,8 @@ static int preserve_page(void *ctx, u64 phys)
 		misuse(sim, "preserve of what is preserved already, or not allocated", phys);
 		return 1;
 	}
+	if (!in_turn(sim, phys, SIM_PRESERVED))
+		misuse(sim, "preserve of the middle of a folio before its start", phys);
 	set_state(sim, phys, SIM_TABLE_SIZE, SIM_PRESERVED);
 	return 0;
 }
@@ -165,10 +177,10 @@ static void unpreserve_page(void *ctx, u64 phys)
 	struct sim *sim = ctx;
 
 	sim->touched++;
-	if (all_in(sim, phys, SIM_TABLE_SIZE, SIM_PRESERVED))
+	if (all_in(sim, phys, SIM_TABLE_SIZE, SIM_PRESERVED) && in_turn(sim, phys, SIM_ALLOCATED))
 		set_state(sim, phys, SIM_TABLE_SIZE, SIM_ALLOCATED);
 	else
-		misuse(sim, "unpreserve of what is not preserved", phys);
+		misuse(sim, "unpreserve of what is not preserved, or not its turn", phys);
 }
 
 static bool restorable_length(const struct sim *sim, u64 phys, u64 length)
@@ -188,6 +200,8 @@ static int restore_page(void *ctx, u64 phys, u64 length)
 		misuse(sim, "restore of what is not preserved", phys);
 		return 1;
 	}
+	if (!in_turn(sim, phys, SIM_RESTORED))
+		misuse(sim, "restore of the middle of a folio before its start", phys);
 	set_state(sim, phys, length, SIM_RESTORED);
 	return 0;
 }
@@ -197,10 +211,11 @@ static void release_page(void *ctx, u64 phys, u64 length)
 	struct sim *sim = ctx;
 
 	sim->touched++;
-	if (restorable_length(sim, phys, length) && all_in(sim, phys, length, SIM_RESTORED))
+	if (restorable_length(sim, phys, length) && all_in(sim, phys, length, SIM_RESTORED) &&
+	    in_turn(sim, phys, SIM_RELEASED))
 		set_state(sim, phys, length, SIM_RELEASED);
 	else
-		misuse(sim, "release of what is not restored", phys);
+		misuse(sim, "release of what is not restored, or not its turn", phys);
 }
 
 static struct sim_unit *find_unit(const struct sim *sim, u64 token)

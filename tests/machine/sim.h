@@ -57,6 +57,7 @@ struct sim_unit {
  * @touched: calls that change anything, made by the library
  * @dids: domain ids that are reserved
  * @states: by frame
+ * @tails: by frame: it is of a folio, and not its first one
  */
 struct sim {
 	struct iommuser_env env;
@@ -76,6 +77,7 @@ struct sim {
 	u32 nr_units;
 	struct sim_unit *units[SIM_MAX_UNITS];
 	u8 states[SIM_FRAMES];
+	u8 tails[SIM_FRAMES];
 };
 
 struct sim *sim_new(u32 page_shift);
@@ -85,7 +87,11 @@ void sim_free(struct sim *sim);
 void sim_add_unit(struct sim *sim, u64 token);
 bool sim_did_reserved(const struct sim *sim, u64 token, u32 did);
 
-/* Allocate @nr_frames * 4 KiB of zeroed memory, at the start of a page. */
+/*
+ * Allocate @nr_frames * 4 KiB of zeroed memory, at the start of a page: one folio,
+ * whose frames must be preserved, unpreserved, restored and released one by one,
+ * each after the one before it.
+ */
 u64 sim_alloc(struct sim *sim, u64 nr_frames);
 /* The memory at @phys. */
 u8 *sim_bytes(struct sim *sim, u64 phys);

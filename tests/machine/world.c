@@ -172,8 +172,8 @@ static u32 did_of(u32 unit, u32 domain)
 	return unit ? 2 + WORLD_MAX_DOMAINS - 1 - domain : 2 + domain;
 }
 
-static struct world_device *add_device(struct world *world, u32 unit, u32 bdf, u32 domain,
-				       u32 directory_size)
+struct world_device *world_add_device(struct world *world, u32 unit, u32 bdf, u32 domain,
+				      u32 directory_size)
 {
 	struct world_device *device = &world->devices[world->nr_devices++];
 
@@ -229,22 +229,22 @@ static void build_full(struct world *world, bool many)
 	map_payload(world, first, 0x1000, 0, 2);
 	map_payload(world, narrow, 0x10000, 0, 600);
 
-	add_device(world, legacy, 0x0020, both, 0);
-	add_device(world, legacy, 0x0028, both, 0);
-	device = add_device(world, legacy, 0x0300, narrow, 0);
+	world_add_device(world, legacy, 0x0020, both, 0);
+	world_add_device(world, legacy, 0x0028, both, 0);
+	device = world_add_device(world, legacy, 0x0300, narrow, 0);
 	add_alias(world, device, 0x0208, IOMMUSER_ALIAS_DMA, 0);
 	add_alias(world, device, 0x0210, IOMMUSER_ALIAS_REAL_DMA_PARENT, 0);
-	add_device(world, scalable, 0x0020, both, 2);
-	device = add_device(world, scalable, 0x00f8, first, 3);
+	world_add_device(world, scalable, 0x0020, both, 2);
+	device = world_add_device(world, scalable, 0x00f8, first, 3);
 	add_alias(world, device, 0xff80, IOMMUSER_ALIAS_DMA, 3);
-	add_device(world, scalable, 0x0021, both, 0);
-	add_device(world, scalable, 0x0022, empty, 0);
+	world_add_device(world, scalable, 0x0021, both, 0);
+	world_add_device(world, scalable, 0x0022, empty, 0);
 	add_hwpt(world, both, 0x100, 1);
 	add_hwpt(world, both, 0x100, 2);
 	add_hwpt(world, narrow, 0x101, 1);
 	add_hwpt(world, first, 0x100, 0xffffffffffffffff);
 	for (i = 0; many && i < 65; i++) {
-		device = add_device(world, legacy, 0x4000 + i, i % 2 ? both : narrow, 0);
+		device = world_add_device(world, legacy, 0x4000 + i, i % 2 ? both : narrow, 0);
 		add_alias(world, device, 0x5000 + i, IOMMUSER_ALIAS_DMA, 0);
 		add_hwpt(world, narrow, 0x200, i);
 	}
@@ -256,7 +256,7 @@ static void build_small(struct world *world)
 	u32 domain = add_domain(world, IOMMUSER_STAGE_SECOND, 2);
 
 	map_payload(world, domain, 0x1000, 0, 1);
-	add_device(world, unit, 0x0020, domain, 0);
+	world_add_device(world, unit, 0x0020, domain, 0);
 }
 
 struct world *world_new(enum world_kind kind, u32 page_shift)

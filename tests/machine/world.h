@@ -86,6 +86,13 @@ enum world_kind {
 struct world *world_new(enum world_kind kind, u32 page_shift);
 void world_free(struct world *world);
 
+/*
+ * A further device, and its context table if the unit has none for it yet.
+ * @directory_size: PDTS, the PASID directory has 2^(@directory_size + 7) entries.
+ */
+struct world_device *world_add_device(struct world *world, u32 unit, u32 bdf, u32 domain,
+				      u32 directory_size);
+
 int world_preserve_domain(struct world *world, u32 i);
 int world_preserve_device(struct world *world, u32 i);
 int world_preserve_hwpt(struct world *world, u32 i);

@@ -226,7 +226,8 @@ static void refer(struct model *model, u32 kind, u64 position, u32 count)
 {
 	struct line *line = &model->lines[kind][position];
 
-	iommuser_writer_set_references(&model->writer, line->phys, count);
+	randomise(model, kind, &line->record);
+	iommuser_writer_update(&model->writer, line->phys, &line->record, count);
 	line->references = count ? count : 1;
 }
 

@@ -697,10 +697,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"table, all addresses are translated wrongly. " STRAY_DMA,
 		REDO REPORT_IOMMU),
 	EXPLAIN(VTD_TRANSLATION_TYPE,
-		"%r has an entry of translation type %F, which does not translate through its "
-		"domain",
-		"The entry is pass-through, reserved or otherwise not what a preserved domain "
-		"uses. With pass-through the device reaches all of memory.",
+		"%r has an entry of translation type %F where type %E is what it needs",
+		"The entry is pass-through or reserved, or it refuses the translated requests of "
+		"a device whose record says that it uses ATS. With pass-through the device "
+		"reaches all of memory; without translated requests its DMA faults.",
 		REDO "Treat the isolation of this device as broken already. " REPORT_IOMMU),
 	EXPLAIN(VTD_MODE,
 		"the tables of a unit are not of the mode its record says",
@@ -751,9 +751,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"If the image was taken at the jump, do not kexec and report it as a bug of that "
 		"kernel's IOMMU live-update code; otherwise verify an image taken at the jump."),
 	EXPLAIN(VTD_RESERVED,
-		"a table entry of a unit has reserved bits set (%f)",
-		"Hardware treats such an entry as a fault, or a newer one gives the bits a "
-		"meaning. The table was corrupted or is not what it is taken for.",
+		"a table entry of a unit has bits set that have no place in it (%f)",
+		"They are reserved, or of the stage that a PASID entry is not of. Hardware treats "
+		"reserved bits as a fault, or a newer one gives them a meaning. The table was "
+		"corrupted or is not what it is taken for.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(VTD_BITMAP,
 		"%r and its root table disagree on which context tables there are",

@@ -21,7 +21,7 @@
 #define IOMMU_IOMMUFD_V1_COMPATIBLE "iommufd-v1"
 #define IOMMU_VFIO_PCI_V1_COMPATIBLE "vfio-pci-v1"
 
-#define IOMMU_SERIES_PACKED __attribute__((packed))
+#define IOMMU_SERIES_PACKED __attribute__((__packed__))
 
 /**
  * struct iommu_page_ser - header of a page of records
