@@ -46,10 +46,22 @@ static const struct source_hints *hints_of(const struct handover *handover)
 	return hints ? hints : &none;
 }
 
-/* Is only a part of the handover wanted, so that KHO is not to be searched for? */
-static bool wants_kho(const struct options *options)
+/* A portable image that names the IOMMU root and nothing above it holds no KHO. */
+static bool starts_at_flb(const struct handover *handover)
 {
-	if (options->has_kho || options->list_roots || !strcmp(options->command, "extract"))
+	const struct source_hints *hints = hints_of(handover);
+
+	return hints->has_flb && !hints->has_kho && !hints->has_luo;
+}
+
+/* Is only a part of the handover wanted, so that KHO is not to be searched for? */
+static bool wants_kho(const struct handover *handover, const struct options *options)
+{
+	if (options->has_kho)
+		return true;
+	if (starts_at_flb(handover))
+		return false;
+	if (options->list_roots || !strcmp(options->command, "extract"))
 		return true;
 	return !options->has_luo && !options->has_flb && !options->has_vtd_root;
 }
@@ -556,7 +568,7 @@ enum handover_result handover_open(struct handover *handover, const struct optio
 	handover->report = report_new();
 	if (!handover->report)
 		return HANDOVER_NO_MEMORY;
-	if (wants_kho(options)) {
+	if (wants_kho(handover, options)) {
 		result = open_kho(handover, options, message, message_size);
 		if (result == HANDOVER_OK && handover->has_kho)
 			result = open_pages(handover);
