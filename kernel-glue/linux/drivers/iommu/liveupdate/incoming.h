@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The incoming side of iommu_liveupdate: what the files that validate, claim
+ * and restore a handover share.
+ *
+ *   FLB retrieve   the root's address is noted
+ *   claim          everything is validated and taken over, or nothing is
+ *   IOMMU probe    devices are put on their restored domains, one by one
+ *   FLB finish     the records are freed; domains and owners live on
+ */
+#ifndef _IOMMU_LIVEUPDATE_INCOMING_H
+#define _IOMMU_LIVEUPDATE_INCOMING_H
+
+#include <linux/iommu_liveupdate.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include <iommuser/restore.h>
+
+struct folio;
+struct iommu_incoming;
+
+/**
+ * struct iommu_incoming_host - where preserved memory comes from
+ * @preserved_block: kho_preserved_block()
+ * @restore_folio: kho_restore_folio()
+ * @nr_pfns: page frames to look at for the set of preserved pages
+ */
+struct iommu_incoming_host {
+	int (*preserved_block)(phys_addr_t phys, phys_addr_t *head);
+	struct folio *(*restore_folio)(phys_addr_t phys);
+	unsigned long (*nr_pfns)(void);
+};
+
+extern const struct iommu_incoming_host iommu_incoming_kho;
+
+/**
+ * struct iommu_incoming_report - findings while a handover is checked
+ * @code: of the first error, "" while there is none
+ * @nr_errors: errors found
+ * @nr_printed: findings in the log
+ * @quiet: leave the log alone (KUnit)
+ */
+struct iommu_incoming_report {
+	char code[12];
+	unsigned int nr_errors;
+	unsigned int nr_printed;
+	bool quiet;
+};
+
+/* policy.c */
+
+enum iommu_incoming_on_error {
+	IOMMU_INCOMING_PANIC,
+	IOMMU_INCOMING_BLOCK,
+};
+
+int iommu_incoming_parse_on_error(const char *value, enum iommu_incoming_on_error *on_error);
+int iommu_incoming_parse_verify(const char *value, enum iommuser_restore_level *level);
+enum iommuser_restore_level iommu_incoming_verify_level(void);
+void iommu_incoming_note(void *report, const struct iommuser_finding *finding);
+void iommu_incoming_fail(const struct iommu_incoming_report *report, const char *what, int error);
+void iommu_incoming_fail_device(struct device *dev, const char *what, int error);
+
+/* incoming-env.c */
+
+/* What a claim is about, as the pages that it takes remember it. */
+#define IOMMU_INCOMING_TAG(kind, position) ((position) << 3 | (kind))
+
+/**
+ * struct iommu_incoming_pages - preserved pages of tables, taken over or not
+ * @host: where they come from
+ * @report: told of pages that are refused
+ * @taken: page frame number to an entry for each page that left KHO's care
+ * @tag: IOMMU_INCOMING_TAG() of the claim that is under way
+ * @incoherent: the tables of that claim are read without snooping caches
+ * @ending: pages are those of records, which are freed
+ * @nr_folio_pages: pages of folios that were restored
+ * @nr_used: pages among them that a claim holds
+ * @last_pfn: page frame that was mapped last, plus one
+ */
+struct iommu_incoming_pages {
+	const struct iommu_incoming_host *host;
+	struct iommu_incoming_report *report;
+	struct xarray taken;
+	unsigned long tag;
+	bool incoherent;
+	bool ending;
+	unsigned long nr_folio_pages;
+	unsigned long nr_used;
+	unsigned long last_pfn;
+};
+
+void iommu_incoming_pages_init(struct iommu_incoming_pages *pages,
+			       const struct iommu_incoming_host *host,
+			       struct iommu_incoming_report *report);
+void iommu_incoming_pages_end(struct iommu_incoming_pages *pages);
+const void *iommu_incoming_map(void *ctx, u64 phys, u64 length);
+int iommu_incoming_restore_page(void *ctx, u64 phys, u64 length);
+void iommu_incoming_release_page(void *ctx, u64 phys, u64 length);
+int iommu_incoming_pages_complete(struct iommu_incoming_pages *pages);
+void iommu_incoming_pages_forget(struct iommu_incoming_pages *pages, unsigned long tag);
+struct iommuser_pageset *iommu_incoming_set_build(const struct iommu_incoming_host *host);
+void iommu_incoming_set_free(struct iommuser_pageset *set);
+
+/* incoming.c */
+
+/**
+ * struct iommu_incoming_unit - a claimed unit
+ * @record: of the handover
+ * @live: it is not a deleted record
+ * @given: iommu_liveupdate_incoming_unit() gave it out
+ */
+struct iommu_incoming_unit {
+	struct iommuser_iommu record;
+	bool live;
+	unsigned long given;
+};
+
+/**
+ * struct iommu_incoming_domain - a claimed domain
+ * @record: of the handover
+ * @live: it is not a deleted record
+ * @nr_devices: devices of the handover that were not released yet
+ * @domain: made for the first of them, or NULL
+ */
+struct iommu_incoming_domain {
+	struct iommuser_domain record;
+	bool live;
+	unsigned int nr_devices;
+	struct iommu_domain *domain;
+};
+
+/**
+ * enum iommu_incoming_state - where a device stands
+ * @IOMMU_INCOMING_ABSENT: a deleted record, or none of ours
+ * @IOMMU_INCOMING_CLAIMED: its tables are ours, the device was not seen yet
+ * @IOMMU_INCOMING_RUNNING: it is on its restored domain
+ * @IOMMU_INCOMING_BLOCKED: restoring failed; it is kept off
+ * @IOMMU_INCOMING_RELEASED: it was removed
+ */
+enum iommu_incoming_state {
+	IOMMU_INCOMING_ABSENT,
+	IOMMU_INCOMING_CLAIMED,
+	IOMMU_INCOMING_RUNNING,
+	IOMMU_INCOMING_BLOCKED,
+	IOMMU_INCOMING_RELEASED,
+};
+
+/**
+ * struct iommu_incoming_owner - what the owner of a group points to
+ * @list: in the list of all owners that a group may have
+ * @incoming: the handover
+ * @device: position of the device's record
+ * @iommufd_token: LUO token of the iommufd that owned the group
+ */
+struct iommu_incoming_owner {
+	struct list_head list;
+	struct iommu_incoming *incoming;
+	u64 device;
+	u64 iommufd_token;
+};
+
+/**
+ * struct iommu_incoming_device - a claimed device
+ * @record: of the handover
+ * @domain: position of its domain
+ * @unit: position of its unit
+ * @state: see enum iommu_incoming_state; read without lock
+ * @owner: NULL once it was released
+ */
+struct iommu_incoming_device {
+	struct iommuser_device record;
+	u64 domain;
+	u64 unit;
+	enum iommu_incoming_state state;
+	struct iommu_incoming_owner *owner;
+};
+
+/**
+ * struct iommu_incoming - a handover
+ * @root: address of its root
+ * @ops: of the driver that claimed it
+ * @env: how the library reads it
+ * @restore_ops: what the library does to us
+ * @machine: the library's restore
+ * @report: what was found
+ * @step: what the claim is at, in words
+ * @pages: its table pages
+ * @set: pages that KHO preserves, NULL unless verify=closure
+ * @memory: the library's
+ * @units: by position in their chain
+ * @domains: likewise
+ * @devices: likewise
+ * @nr_units: elements
+ * @nr_domains: elements
+ * @nr_devices: elements
+ * @nr_owned: devices whose groups hold an owner of ours
+ * @claimed: everything was claimed
+ * @finished: the machine is closed
+ *
+ * Lock: iommu_incoming_lock for state that changes after the claim.
+ */
+struct iommu_incoming {
+	u64 root;
+	const struct iommu_liveupdate_ops *ops;
+	struct iommuser_env env;
+	struct iommuser_restore_ops restore_ops;
+	struct iommuser_restore machine;
+	struct iommu_incoming_report report;
+	const char *step;
+	struct iommu_incoming_pages pages;
+	struct iommuser_pageset *set;
+	void *memory;
+	struct iommu_incoming_unit *units;
+	struct iommu_incoming_domain *domains;
+	struct iommu_incoming_device *devices;
+	u64 nr_units;
+	u64 nr_domains;
+	u64 nr_devices;
+	unsigned int nr_owned;
+	bool claimed;
+	bool finished;
+};
+
+extern struct mutex iommu_incoming_lock;
+extern struct iommu_incoming __rcu *iommu_incoming_current;
+extern struct iommu_incoming *iommu_incoming_shown;
+
+struct iommu_incoming *iommu_incoming_new(u64 root, const struct iommu_incoming_host *host);
+int iommu_incoming_claim(struct iommu_incoming *incoming, const struct iommu_liveupdate_ops *ops,
+			 enum iommuser_restore_level level);
+int iommu_incoming_end(struct iommu_incoming *incoming);
+void iommu_incoming_free(struct iommu_incoming *incoming);
+struct iommu_incoming_device *iommu_incoming_find(struct iommu_incoming *incoming, u64 segment,
+						  u64 bdf);
+bool iommu_incoming_unit_once(struct iommu_incoming *incoming, u64 token,
+			      struct iommuser_iommu *record);
+
+/* For the FLB's retrieve and finish. */
+int iommu_liveupdate_retrieve(u64 root, void **object);
+void iommu_liveupdate_finish(void *object);
+
+/* restore.c; iommu_incoming_lock is held */
+
+void iommu_incoming_own(struct iommu_incoming_device *device);
+struct iommu_incoming_device *iommu_incoming_owned_device(const void *owner);
+void iommu_incoming_disown(struct iommu_incoming_device *device);
+struct iommu_domain *iommu_incoming_domain_get(struct iommu_incoming *incoming,
+					       struct iommu_incoming_device *device,
+					       struct device *dev);
+
+#endif /* _IOMMU_LIVEUPDATE_INCOMING_H */

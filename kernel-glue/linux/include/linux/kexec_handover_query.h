@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Questions to KHO: what is still preserved, and is this the jump? */
+#ifndef LINUX_KEXEC_HANDOVER_QUERY_H
+#define LINUX_KEXEC_HANDOVER_QUERY_H
+
+#include <linux/errno.h>
+#include <linux/types.h>
+
+#ifdef CONFIG_KEXEC_HANDOVER
+
+int kho_preserved_block(phys_addr_t phys, phys_addr_t *head);
+bool kho_handing_over(void);
+
+#else
+
+static inline int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
+{
+	return -ENOENT;
+}
+
+static inline bool kho_handing_over(void)
+{
+	return false;
+}
+
+#endif /* CONFIG_KEXEC_HANDOVER */
+#endif /* LINUX_KEXEC_HANDOVER_QUERY_H */
