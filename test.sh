@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Build with gcc and with clang and run the tests. Results in JUnit form are left in build/results/.
 #
-# usage: test.sh [--quick | --label LABEL]
+# usage: test.sh [--quick | --label LABEL | --kernel[=full]]
 #   without an option   dev tests with gcc, the same with clang and sanitizers, the freestanding proof,
 #                       static checks, the CLI tests under valgrind
 #   --quick             dev tests with gcc only
 #   --label LABEL       only the tests of one label: exhaustive, fuzz, lint, valgrind, ...
+#   --kernel            build Linux 7.3 with the glue and run live updates in QEMU, from nothing
+#   --kernel=full       also Linux 7.2, jumps between the two, and the debug options
 # exit: 0 all passed (skipped ones are named), 1 not, 2 wrong usage
 set -euo pipefail
 
@@ -19,7 +21,7 @@ fi
 results=$PWD/build/results
 failed=()
 
-usage() { sed -n '5,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '5,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 headline() { printf '\n== %s\n' "$*"; }
 
 # Build a preset; what the compiler says is shown only when it fails.
@@ -57,12 +59,20 @@ with_sanitizers() { build asan-ubsan && run_ctest asan-ubsan --preset asan-ubsan
 freestanding() { build freestanding && run_ctest freestanding --preset freestanding; }
 labelled() { run_ctest "$1" --test-dir build/dev -L "^$1\$"; }
 build_and_labelled() { build dev && labelled "$1"; }
+# Exit status 77 means that a suite was skipped; the results say which and why.
+kernel() {
+	build dev || return 1
+	IOMMU_KHO_DUMP=$PWD/build/dev/iommu-kho-dump KERNEL_RESULTS=$results tests/kernel/all.sh "$1" ||
+		[ $? = 77 ]
+}
 
 mode=full
 case $#:${1:-} in
 0:) ;;
 1:--quick) mode=quick ;;
 2:--label) mode=label ;;
+1:--kernel) mode=kernel flavours=plain ;;
+1:--kernel=full) mode=kernel flavours=full ;;
 *) usage ;;
 esac
 
@@ -75,6 +85,9 @@ quick)
 	;;
 label)
 	step "label $2" build_and_labelled "$2"
+	;;
+kernel)
+	step "kernel" kernel "$flavours"
 	;;
 full)
 	step "gcc" with_gcc

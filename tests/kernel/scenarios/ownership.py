@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""Who may have what after the jump: the preserved device, and one that was not preserved."""
+import preserving
+import steps
+from harness import check, equal, scenario
+from vm import EDU
+
+OTHER = "0000:00:06.0"
+OTHER_EDU = ("-device", "edu,id=edu1,addr=06.0,dma_mask=0xffffffffffffffff")
+# VT-d's registers as QEMU places them: fault status and its pending-fault bit.
+UNIT = 0xfed90000
+FAULT_STATUS = UNIT + 0x34
+PRIMARY_PENDING_FAULT = 0x2
+
+
+def jumped(lab, **options):
+    """A machine behind the jump, with edu preserved."""
+    vm = lab.start(**options)
+    guest = preserving.preserved_guest(vm)
+    vm.kexec()
+    vm.jump()
+    return vm, guest
+
+
+@scenario("preserved-device-is-taken")
+def device_is_taken(lab):
+    """After the jump no other driver and no new iommufd get the device, and it can't be finished."""
+    vm, _ = jumped(lab)
+    check(vm.ok(f"driver {EDU}") in ("none", "vfio-pci"), "another driver has the device")
+    vm.ok(f"override {EDU} virtio-pci")
+    vm.err("EBUSY", f"bind-driver {EDU} virtio-pci")
+    steps.give_to_vfio(vm)
+    vm.ok(f"cdev fresh {EDU}")
+    vm.ok("iommufd iommufd9")
+    vm.err("EPERM", "bind fresh iommufd9")
+    vm.ok("close fresh")
+    check(preserving.has_master(vm), "the device lost bus mastering")
+    session = steps.reopen_session(vm)
+    vm.err("EBUSY", f"finish {session}")
+    steps.retrieve_memory(vm)
+    vm.err("EBUSY", f"finish {session}")
+    steps.edu_copy(vm, preserving.resource(vm))
+    steps.check_copied(vm, "memory0")
+    equal(vm.faults(), [], "DMAR faults")
+
+
+@scenario("retrieved-cdev")
+def retrieved_cdev(lab):
+    """The preserved cdev can be retrieved but not bound to a new iommufd; the iommufd can't yet."""
+    vm, _ = jumped(lab)
+    steps.give_to_vfio(vm)
+    session = steps.reopen_session(vm)
+    vm.ok(f"retrieve {session} {preserving.CDEV_TOKEN:#x} cdev0")
+    vm.err("EOPNOTSUPP", f"retrieve {session} {preserving.IOMMUFD_TOKEN:#x} iommufd0")
+    vm.ok("iommufd iommufd9")
+    vm.err("EPERM", "bind cdev0 iommufd9")
+    vm.err(["EINVAL", "EPERM", "ENODEV"], "device-info cdev0")
+    vm.err("EBUSY", f"finish {session}")
+    vm.ok("close cdev0")
+    vm.err("EBUSY", f"finish {session}")
+    steps.retrieve_memory(vm)
+    steps.edu_copy(vm, preserving.resource(vm))
+    steps.check_copied(vm, "memory0")
+    equal(vm.faults(), [], "DMAR faults")
+
+
+@scenario("unpreserved-device-is-blocked", needs=["glue", "tool"])
+def unpreserved_is_blocked(lab):
+    """A device that was not preserved has no context entry from the jump until it is probed."""
+    vm = lab.start(devices=OTHER_EDU)
+    guest = preserving.preserved_guest(vm)
+    other = steps.open_device(vm, OTHER, "1")
+    ioas = vm.num(f"ioas {other.iommufd}")
+    steps.make_memory(vm, "memory1", seed=9)
+    vm.ok(f"attach {other.cdev} {ioas}")
+    vm.ok(f"map-file {other.iommufd} {ioas} memory1 {steps.SIZE} iova={steps.IOVA:#x}")
+    steps.enable_master(vm, other.cdev)
+    vm.ok(f"bar {other.bar} {other.cdev} 0")
+    steps.edu_load(vm, other.bar, steps.COPY_FROM)
+    check(OTHER[5:] in preserving.context_entries(vm), "the other device had no context entry")
+    page = steps.page_of(vm, "memory1", steps.COPY_TO)
+    vm.kexec()
+    steps.edu_store(vm, other.bar, steps.COPY_TO, wait=0)
+    gdb = vm.jump_stopped()
+    image = vm.dump("jump.elf")
+    preserving.verify(lab, image)
+    table = preserving.show(lab, image)
+    equal([device["bdf"] for device in table["devices"]], [EDU], "devices in the handover")
+    root = table["iommus"][0]["root_table"]
+    contexts = preserving.show(lab, image, "--vtd-root", root)["vtd_roots"][0]["contexts"]
+    equal([context["bdf"] for context in contexts], [EDU[5:]], "present context entries")
+
+    # The jump took its bus mastering too. Give it back from outside: translation alone has to do.
+    before = gdb.read(page, 64)
+    equal(vm.physical(FAULT_STATUS)[0] & PRIMARY_PENDING_FAULT, 0, "pending faults at the jump")
+    vm.qmp.monitor("o /4x 0xcf8 0x80003004")
+    vm.qmp.monitor("o /4x 0xcfc 0x6")
+    vm.next_stop("start_kernel")
+    vm.next_stop("kernel_init_freeable")
+    check(vm.physical(FAULT_STATUS)[0] & PRIMARY_PENDING_FAULT, "the blocked DMA made no fault")
+    vm.land()
+    steps.reopen_session(vm)
+    steps.retrieve_memory(vm, memory=guest.memory)
+    steps.check_untouched(vm, guest.memory)
+    equal(gdb_free_read(vm, page), before, "memory that the blocked DMA aimed at")
+
+    # From its probe on it has the default domain, which maps nothing.
+    check(OTHER[5:] in preserving.context_entries(vm), "the other device has no domain")
+    faults = len(vm.faults())
+    bar = preserving.resource(vm, OTHER, "resource1")
+    vm.ok(f"config-write {OTHER} 4 2 0x6")
+    steps.edu_store(vm, bar, steps.COPY_TO)
+    check(len(vm.faults()) > faults, "DMA through the default domain made no fault")
+
+
+def gdb_free_read(vm, address):
+    """64 bytes of guest memory without stopping it for longer than that."""
+    data = vm.gdb.read(address, 64)
+    vm.resume()
+    return data
+
+
+@scenario("default-driver-after-jump")
+def default_driver(lab):
+    """A device that was not preserved is free for its driver after the jump."""
+    vm = lab.start(rng=True)
+    guest = preserving.preserved_guest(vm)
+    vm.kexec()
+    vm.jump()
+    equal(vm.ok("driver 0000:00:05.0"), "virtio-pci", "driver of the other device")
+    steps.reopen_session(vm)
+    steps.retrieve_memory(vm, memory=guest.memory)
+    equal(vm.num(f"check {guest.memory} {steps.SEED}"), 0, "words that differ")
