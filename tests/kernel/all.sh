@@ -13,7 +13,7 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 jobs=${LAB_JOBS:-$(nproc)}
 packages=(gcc libc6-dev make flex bison bc cpio rsync patch xz-utils libelf-dev libssl-dev python3
-	qemu-system-x86 debian-archive-keyring debootstrap)
+	qemu-system-x86 debian-archive-keyring)
 failed=0
 skipped=0
 

@@ -48,13 +48,13 @@ if [ ! -e "$build/.built" ]; then
 	mkdir -p "$build"
 	make=(make -s -C "$tree" "O=$build" -j"$jobs" ARCH=x86_64)
 	{
-		"${make[@]}" tinyconfig
-		cat "$here/kernel.config" >> "$build/.config"
-		"${make[@]}" olddefconfig
-		check_config "$build/.config"
-		"${make[@]}" bzImage
-		"${make[@]}" headers_install "INSTALL_HDR_PATH=$build/headers"
-		"${make[@]}" kernelrelease > "$build/release"
+		"${make[@]}" tinyconfig &&
+			cat "$here/kernel.config" >> "$build/.config" &&
+			"${make[@]}" olddefconfig &&
+			check_config "$build/.config" &&
+			"${make[@]}" bzImage &&
+			"${make[@]}" headers_install "INSTALL_HDR_PATH=$build/headers" &&
+			"${make[@]}" kernelrelease > "$build/release"
 	} > "$build/build.log" 2>&1 || {
 		tail -20 "$build/build.log" >&2
 		say "building the kernel failed, see $build/build.log"

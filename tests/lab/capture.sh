@@ -75,7 +75,7 @@ start_qemu() {
 		-serial "file:$mode-serial.log" -serial "file:$mode-report.log" \
 		-gdb "unix:$work/gdb.sock,server=on,wait=off" \
 		-kernel "$build/arch/x86/boot/bzImage" -initrd "$work/initrd1" -append \
-		"console=ttyS0 kho=on liveupdate=on kho_scratch=32M,16M,16M intel_iommu=on panic=-1" &
+		"console=ttyS0 kho=on liveupdate=on kho_scratch=32M,16M,16M intel_iommu=on no_timer_check panic=-1" &
 	qemu=$!
 }
 
