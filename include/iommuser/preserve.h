@@ -86,8 +86,10 @@ int iommuser_unpreserve_domain(struct iommuser_preserve *preserve,
  * iommuser_preserve_hwpt - record an HWPT of a preserved domain
  * @preserve: where to
  * @domain: preserved
- * @iommufd_token: LUO token of its iommufd
- * @hwpt_token: its own token
+ * @iommufd_token: names its iommufd: an opaque key that no other iommufd of the
+ *	handover has. By docs/format.md the physical address of the data of the
+ *	iommufd's file
+ * @hwpt_token: its own token, unique in its iommufd
  * @handle: not preserved yet
  *
  * Return: 0; -IOMMUSER_ENOENT when @domain is not preserved; -IOMMUSER_EBUSY;

@@ -90,7 +90,8 @@ enum iommuser_field {
  * In-memory records. Every member is a u64, so that one decoder fills them
  * all; a member that a revision does not have is 0 (iommuser_revision_has()
  * tells the difference). Meanings are those of the fields of the same name in
- * kho/abi/iommuser.h.
+ * kho/abi/iommuser.h. owner_token and iommufd_token are only compared: keys
+ * that name an iommufd ("iommuser-v1"), or its LUO token (elsewhere).
  */
 
 /** struct iommuser_iommu - in-memory form of an iommu record */

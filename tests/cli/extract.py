@@ -105,6 +105,35 @@ class Extract(harness.ToolTest):
         with open(self.path("first.ikho"), "rb") as first, open(self.path("second.ikho"), "rb") as second:
             self.assertEqual(first.read(), second.read())
 
+    def owners(self, *arguments):
+        shown = json.loads(self.tool("show", "--json", *arguments).out)
+        devices = [(device["owner_token"], device["owner"]) for device in shown["devices"]]
+        self.assertEqual(devices, [(hwpt["iommufd_token"], hwpt["iommufd"]) for hwpt in shown["hwpts"]])
+        return devices
+
+    def test_owners_without_sessions(self):
+        """Where no session tells the token of an iommufd, its file's data does; it is extracted, too."""
+        description = harness.clean("iommuser-two-sessions")
+        damages = {None: True, "set iommufd[1].root += 4096": False, "fill @iommufd[1]+24 1 1": False}
+        for damage, known in damages.items():
+            with self.subTest(damage):
+                lines = [damage] if damage else []
+                symbols = harness.write_image(description, self.path("whole"), *lines)
+                harness.write_image(description, self.path("bare"), *lines, "ikho kho=no preserved=no", form="ikho")
+                start = ["--flb", symbols["root"], "--abi", "iommuser-v1"]
+                first, second = symbols["iommufd[0]"], symbols["iommufd[1]"]
+                self.assertEqual([("0x100", first), ("0x100", second)], self.owners("whole"))
+                wanted = [("0x100", first), ("0x100" if known else None, second)]
+                self.assertEqual(wanted, self.owners(*start, "whole"))
+                text = self.tool("show", *start, "whole").out
+                self.assertEqual(4 if known else 2, len(re.findall(r" 0x100\b", text)), text)
+                self.good("extract", "-o", "out.ikho", "bare")
+                for image in ("bare", "out.ikho"):
+                    self.assertEqual(wanted, self.owners(image))
+                with open(self.path("out.ikho"), "rb") as file:
+                    pages = read_image.Portable(file.read()).pages
+                self.assertEqual([True, known], [int(phys, 16) in pages for phys in (first, second)])
+
     def test_fixture(self):
         for name in ("legacy-jump", "scalable-jump", "legacy-postboot", "scalable-postboot"):
             image = os.path.join(harness.IMAGES, name + ".ikho")

@@ -79,6 +79,9 @@ def check_show(shown, built):
                    for alias in shown["aliases"] if not alias["deleted"]]
         live = {device["index"] for device in expected["devices"] if device["live"]}
         same(aliases, [alias for alias in expected["aliases"] if alias["device"] in live], "aliases")
+        hwpts = [{key: hwpt[key] for key in ("iommufd_token", "hwpt_token", "iommufd", "domain")}
+                 for hwpt in shown["hwpts"] if not hwpt["deleted"]]
+        same(hwpts, expected["hwpts"], "hwpts")
 
 
 def check(image):

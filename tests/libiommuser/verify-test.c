@@ -218,6 +218,48 @@ static void strangers_are_cut_off_at_the_jump(void **state)
 	small_free(small);
 }
 
+/* Another kernel's devices, on the preserved bus and on one of their own. */
+static void put_strangers(struct small *small)
+{
+	struct image *image = small->handover->image;
+	u64 table = image_alloc(image);
+
+	image_put(image, small->context + (small->scalable ? 32 : 16), 8, 0x5000 | 1);
+	image_put(image, small->root_table + 5 * 16, 8, table | 1);
+	image_put(image, table, 8, 0x5000 | 1);
+}
+
+static void tables_hold_more_before_and_after_the_jump(void **state)
+{
+	static const u32 options[] = { IOMMUSER_VERIFY_BEFORE_JUMP, IOMMUSER_VERIFY_AFTER_JUMP };
+	u32 scalable, i;
+
+	(void)state;
+	for (scalable = 0; scalable < 2; scalable++) {
+		struct small *small = small_new("iommuser-v1", scalable);
+
+		put_strangers(small);
+		expect(small, "VTD-14 VTD-14 VTD-16");
+		for (i = 0; i < ARRAY_SIZE(options); i++) {
+			small->verify.options = options[i];
+			expect(small, "");
+		}
+		/* Nor do tables of others have to be preserved, or in the image. */
+		image_put(small->handover->image, small->root_table + 6 * 16, 8, 0x70000000 | 1);
+		for (i = 0; i < ARRAY_SIZE(options); i++) {
+			small->verify.options = options[i];
+			expect(small, "");
+		}
+		/* What was handed over has to be there whenever. */
+		PUT(small, KIND_IOMMU, small->unit, CONTEXT_TABLES, 1 << 2 | 1 << 20);
+		for (i = 0; i < ARRAY_SIZE(options); i++) {
+			small->verify.options = options[i];
+			expect(small, "VTD-16");
+		}
+		small_free(small);
+	}
+}
+
 static void run_time_marks_are_for_after_the_jump(void **state)
 {
 	struct small *small = small_new("iommu-liveupdate", true);
@@ -555,6 +597,7 @@ int main(void)
 		cmocka_unit_test(sound_handovers_have_no_findings),
 		cmocka_unit_test(counts_are_added_to),
 		cmocka_unit_test(strangers_are_cut_off_at_the_jump),
+		cmocka_unit_test(tables_hold_more_before_and_after_the_jump),
 		cmocka_unit_test(run_time_marks_are_for_after_the_jump),
 		cmocka_unit_test(domains_may_be_used_elsewhere),
 		cmocka_unit_test(findings_name_the_position),

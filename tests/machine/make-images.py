@@ -20,7 +20,7 @@ NAMES = ("iommu-v1-legacy", "iommu-v1-scalable", "iommu-v1-deleted", "iommu-v1-m
          "iommu-liveupdate-legacy", "iommu-liveupdate-scalable", "iommu-liveupdate-deleted",
          "iommu-liveupdate-first-stage", "iommu-liveupdate-56-legacy",
          "iommu-liveupdate-v1-scalable", "iommuser-two-units", "iommuser-aliases",
-         "iommuser-pasids", "iommuser-tombstones", "iommuser-16k", "iommuser-newer-minor")
+         "iommuser-two-sessions", "iommuser-pasids", "iommuser-tombstones", "iommuser-16k", "iommuser-newer-minor")
 PAGE_SHIFTS = {"4K": 12, "16K": 14, "64K": 16}
 
 

@@ -54,7 +54,8 @@ class Device:
         self.deleted = settings["deleted"]
         self.live = not (self.deleted or settings["stale"] or self.domain.deleted or
                          not self.unit.live)
-        self.owner = build.iommufd_token(settings["owner"])
+        self.iommufd = build.iommufd(settings["owner"])
+        self.owner = self.iommufd["token"]
         self.group_size = settings["group-size"]
         self.ats = settings["ats"]
         self.reset_works = settings["reset-works"]
@@ -143,10 +144,10 @@ class Build:
     def domain(self, label):
         return self.pick(self.domains, self.domain_labels, label, "domain")
 
-    def iommufd_token(self, label):
+    def iommufd(self, label):
         for settings in self.iommufds:
             if label is None or settings["label"] == label:
-                return settings["token"]
+                return settings
         raise WriterError("no iommufd '%s'" % label)
 
     def data_page(self, name, size, layout):
@@ -308,7 +309,7 @@ class Build:
         token = settings["token"]
         domain = self.domain(label)
         self.hwpts.append(Hwpt(domain, len(self.hwpts) + 1 if token is None else token,
-                               self.iommufd_token(settings["iommufd"]),
+                               self.iommufd(settings["iommufd"]),
                                settings["deleted"] or domain.deleted))
 
     def _luo(self):
@@ -337,12 +338,11 @@ class Build:
         if kind == "other":
             return {"compatible": settings["label"], "token": settings["token"],
                     "data": settings["data"]}
-        index = self.iommufds.index(settings)
         if not self.state:
             raise WriterError("an iommufd file needs an abi")
-        hwpts = [h for h in self.hwpts if h.iommufd == settings["token"]]
+        hwpts = [h for h in self.hwpts if h.iommufd is settings]
         return {"compatible": self.state.IOMMUFD, "token": settings["token"],
-                "data": self.state.iommufd_file(index, settings["token"], hwpts)}
+                "data": self.state.iommufd_file(settings, hwpts)}
 
     def _vfio_files(self):
         """One file for each live device, in its iommufd's session."""
@@ -354,8 +354,7 @@ class Build:
                      "token": TOKEN_VFIO + device.index if token is None else token,
                      "data": self.state.vfio_file(device.index, device)}
             for session, described in zip(self.sessions, self.description.sessions):
-                if any(f["kind"] == "iommufd" and f["token"] == device.owner
-                       for f in described["files"]):
+                if any(f is device.iommufd for f in described["files"]):
                     session["files"].append(entry)
                     break
 

@@ -85,7 +85,8 @@ OTHER = {"token": (number, None), "data": (number, 0)}
 ABI = {"generation": (number, 1), "release": (str, "7.3.4"), "minor": (number, 0),
        "root-tail": (number, 0), "record-tail": (number, 0), "page-records": (number, None)}
 IKHO = {"encoding": (str, "zlib"), "section": (number, 1 << 20), "preserved": (_yes, True),
-        "origin": (str, "at-jump"), "flb": (_yes, True), "vtd-root": (FLAG, False)}
+        "origin": (str, "at-jump"), "flb": (_yes, True), "kho": (_yes, True),
+        "vtd-root": (FLAG, False)}
 INCOMING = {"count": (number, 0)}
 
 

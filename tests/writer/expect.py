@@ -15,11 +15,24 @@ def _domain(domain):
             "top_level": domain.top_level, "deleted": domain.deleted}
 
 
-def _device(device):
-    return {"index": device.index, "bdf": device.name, "domain": device.domain.index,
+def _owner(build, iommufd):
+    """What records of iommuser-v1 call an iommufd."""
+    return "0x%x" % build.state.file_data[iommufd["label"]].phys
+
+
+def _device(build, device):
+    out = {"index": device.index, "bdf": device.name, "domain": device.domain.index,
             "iommu": device.unit.index, "did": device.did,
             "owner_token": "0x%x" % device.owner, "live": device.live,
             "pasid_table": "0x%x" % device.directory_phys, "deleted": device.deleted}
+    if build.description.abi == "iommuser-v1":
+        out["owner"] = _owner(build, device.iommufd)
+    return out
+
+
+def _hwpt(build, hwpt):
+    return {"iommufd_token": "0x%x" % hwpt.iommufd["token"], "hwpt_token": "0x%x" % hwpt.token,
+            "iommufd": _owner(build, hwpt.iommufd), "domain": hwpt.domain.index}
 
 
 def _maps(device):
@@ -42,9 +55,11 @@ def expectation(build):
         "root": "0x%x" % build.state_root if build.state else None,
         "iommus": [_iommu(unit) for unit in build.units],
         "domains": [_domain(domain) for domain in build.domains],
-        "devices": [_device(device) for device in build.devices],
+        "devices": [_device(build, device) for device in build.devices],
         "aliases": [{"bdf": bdf_text(segment, bdf), "type": kind, "device": device.index}
                     for device in build.devices for segment, bdf, kind in device.aliases],
+        "hwpts": [_hwpt(build, hwpt) for hwpt in build.hwpts if not hwpt.deleted]
+                 if build.description.abi == "iommuser-v1" else [],
         "sessions": [{"name": session["name"], "files": [file(f) for f in session["files"]]}
                      for session in build.sessions],
         "maps": [_maps(device) for device in build.devices if device.live],

@@ -108,9 +108,9 @@ class Series:
             "iommu": self.iommus.address(device.unit.index),
             "max_pasid": device.pasid_entries})
 
-    def iommufd_file(self, index, token, hwpts):
+    def iommufd_file(self, settings, hwpts):
         """Data of an iommufd's LUO file."""
-        del token
+        index = self.build.iommufds.index(settings)
         head, head_layout, size, layout = self.layout["iommufd"]
         hwpts = [h for h in hwpts if not h.deleted]
         total = head + len(hwpts) * size

@@ -64,6 +64,10 @@ class IommuserV1:
                   len(self.attachments), len(build.hwpts))
         self.chains = {kind: self._chain(kind, n) for kind, n in zip(KINDS, counts)}
         self.nr_deleted = dict.fromkeys(KINDS, 0)
+        # Records name an iommufd by the address of its file's data.
+        self.file_data = {settings["label"]:
+                          build.data_page("iommufd[%d]" % index, 64, IOMMUFD_FILE)
+                          for index, settings in enumerate(build.iommufds)}
 
     def _chain(self, kind, nr_records):
         size, layout = RECORDS[kind]
@@ -140,7 +144,8 @@ class IommuserV1:
     def _device(self, device):
         users = sum(1 for a in self.attachments if a.device is device) + len(device.aliases)
         return {"ref_count": users, "segment": device.segment, "bdf": device.bdf,
-                "owner_token": device.owner, "iommu": self._address("iommu", device.unit),
+                "owner_token": self.file_data[device.iommufd["label"]].phys,
+                "iommu": self._address("iommu", device.unit),
                 "group_size": device.group_size, "device_flags": self._flags(device),
                 "pasid_directory": device.directory_phys,
                 "pasid_entries": device.pasid_entries}
@@ -157,13 +162,13 @@ class IommuserV1:
                 "attachment_flags": 0 if attachment.pasid is None else 1, "did": attachment.did}
 
     def _hwpt(self, hwpt):
-        return {"iommufd_token": hwpt.iommufd, "hwpt_token": hwpt.token,
-                "domain": self._address("domain", hwpt.domain)}
+        return {"iommufd_token": self.file_data[hwpt.iommufd["label"]].phys,
+                "hwpt_token": hwpt.token, "domain": self._address("domain", hwpt.domain)}
 
-    def iommufd_file(self, index, token, hwpts):
-        obj = self.build.data_page("iommufd[%d]" % index, 64, IOMMUFD_FILE)
-        obj.fill(iommufd_token=token, nr_hwpts=sum(1 for h in hwpts if not h.deleted),
-                 root=self.root.phys)
+    def iommufd_file(self, settings, hwpts):
+        obj = self.file_data[settings["label"]]
+        obj.fill(iommufd_token=settings["token"], root=self.root.phys,
+                 nr_hwpts=sum(1 for h in hwpts if not h.deleted))
         return obj.phys
 
     def vfio_file(self, index, device):

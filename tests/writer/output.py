@@ -122,8 +122,10 @@ class Portable:
 
 
 def _info(build, settings):
-    lines = ["origin=" + settings["origin"], "kho=0x%x" % build.kho.fdt]
-    if build.luo is not None:
+    lines = ["origin=" + settings["origin"]]
+    if settings["kho"]:
+        lines.append("kho=0x%x" % build.kho.fdt)
+    if build.luo is not None and settings["kho"]:
         lines.append("luo=0x%x" % build.luo)
     if build.state and settings["flb"]:
         lines += ["flb=0x%x" % build.state_root, "abi=" + build.description.abi]

@@ -203,13 +203,20 @@ class ReadBack(unittest.TestCase):
                     total += 1
         return total
 
+    def file_data(self, image, iommufd):
+        phys = image.registry.address("iommufd[%d]" % image.iommufds.index(iommufd))
+        self.assertEqual(image.registry.value("iommufd[%d].iommufd_token" %
+                                              image.iommufds.index(iommufd)), iommufd["token"])
+        return phys
+
     def check_model(self, image, report):
         """The reader's records say what the description says."""
         devices = [d for d in report["devices"] if not d["deleted"]]
         described = [d for d in image.devices if d.live]
         self.assertEqual([(d["segment"], d["bdf"], d["owner_token"], d["pasid_directory"])
                           for d in devices],
-                         [(d.segment, d.bdf, d.owner, d.directory_phys) for d in described])
+                         [(d.segment, d.bdf, self.file_data(image, d.iommufd), d.directory_phys)
+                          for d in described])
         domains = {d["phys"]: d["index"] for d in report["domains"]}
         index_of = {d["phys"]: d["index"] for d in report["devices"]}
         plain = {index_of[a["device"]]: (domains[a["domain"]], a["did"])
@@ -219,8 +226,10 @@ class ReadBack(unittest.TestCase):
                           if not d["deleted"]],
                          [(d.top, d.settings["levels"] - 1, 1 if d.stage == "first" else 2)
                           for d in image.domains if not d.deleted])
-        self.assertEqual([h["hwpt_token"] for h in report["hwpts"] if not h["deleted"]],
-                         [h.token for h in image.hwpts if not h.deleted])
+        self.assertEqual([(h["iommufd_token"], h["hwpt_token"]) for h in report["hwpts"]
+                          if not h["deleted"]],
+                         [(self.file_data(image, h.iommufd), h.token) for h in image.hwpts
+                          if not h.deleted])
 
     def test_every_description(self):
         compared = 0

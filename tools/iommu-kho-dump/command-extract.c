@@ -139,6 +139,31 @@ static void touch_vtd(struct handover *handover, struct budget *budget,
 	}
 }
 
+static void touch_iommufds_of(struct handover *handover, u32 kind)
+{
+	union iommuser_record record;
+	u64 i, iommufd, token;
+
+	for (i = 0; i < iommuser_graph_count(&handover->graph, kind); i++) {
+		if (iommuser_graph_read(&handover->graph, kind, i, &record) ||
+		    record.common.flags & IOMMUSER_FLAG_DELETED)
+			continue;
+		iommufd = kind == IOMMUSER_KIND_HWPT ? record.hwpt.iommufd_token :
+						       record.device.owner_token;
+		iommu_files_token(&handover->files, handover->source, &handover->root, iommufd,
+				  &token);
+	}
+}
+
+/* File data of iommufds that no session leads to, as in an image without LUO. */
+static void touch_iommufds(struct handover *handover)
+{
+	if (!handover->has_iommu)
+		return;
+	touch_iommufds_of(handover, IOMMUSER_KIND_DEVICE);
+	touch_iommufds_of(handover, IOMMUSER_KIND_HWPT);
+}
+
 static struct source_hints make_hints(const struct handover *handover)
 {
 	struct source_hints hints = { 0 };
@@ -311,6 +336,8 @@ int command_extract(const struct options *options, struct source *source)
 		handover_note(
 			&handover,
 			"too many VT-d tables that no record vouches for: not all were taken");
+	if (status == EXIT_OK)
+		touch_iommufds(&handover);
 	source_set_recorder(source, NULL, NULL);
 	sort_pages(&list);
 	if (list.failed) {

@@ -516,8 +516,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 	EXPLAIN(REC_DUPLICATE,
 		"%r says what another record says already",
 		"Two live records stand for the same object (an attachment of one device and "
-		"PASID, an alias, or an HWPT of one token). The next kernel consumes one and then "
-		"refuses the other.",
+		"PASID, an alias, or an HWPT of one iommufd and token). The next kernel consumes one "
+		"and then refuses the other.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(REC_DELETED_NOT_ZERO,
 		"%r is deleted, but not cleared",
@@ -585,9 +585,9 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"the next kernel does not know the domain, with two it could choose the wrong one.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(REF_HWPT_TOKEN,
-		"%r has the iommufd token %f, which no preserved iommufd has",
-		"The HWPT belongs to an iommufd that is in no session, so nobody can retrieve it "
-		"and its memory stays reserved.",
+		"%r is of the iommufd %f, which is in no session",
+		"Nobody can retrieve the HWPT, and its memory stays reserved. Records of "
+		"iommuser-v1 name an iommufd by the address of its file's data.",
 		REDO "Preserve the iommufd before or together with what depends on it. "
 		REPORT_IOMMU),
 	EXPLAIN(REF_FILE_DOMAIN,
@@ -602,9 +602,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"is reset.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(REF_OWNER_TOKEN,
-		"%r belongs to the iommufd token %f, which no preserved file has",
-		"The owner of the device's DMA is in no session. Nobody can take the device over "
-		"after the update; it stays blocked.",
+		"%r belongs to the iommufd %f, which is in no session",
+		"The owner of the device's DMA is not preserved. Nobody can take the device over "
+		"after the update; it stays blocked. Records of iommuser-v1 name an iommufd by "
+		"the address of its file's data, those of other layouts by its token.",
 		REDO "Preserve the iommufd in the same session as the device. " REPORT_IOMMU),
 	EXPLAIN(REF_DEVICE_FILE,
 		"%r is preserved, but no vfio file in any session is for it",
@@ -617,9 +618,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"beyond the list, or HWPTs are lost.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(REF_FILE_TOKEN,
-		"a file refers to the iommufd token %f, which no iommufd of its session has",
-		"A vfio device and its iommufd are tied by the token of the iommufd in LUO. "
-		"Without its iommufd the device cannot be restored.",
+		"a file has the iommufd token %f, which is not that of its iommufd in its session",
+		"A vfio device and the iommufd that owns it are tied by the iommufd's token in "
+		"LUO, which is unique in one session only. Without its iommufd the device cannot "
+		"be restored.",
 		REDO "Preserve both in the same session. " REPORT_IOMMU),
 	EXPLAIN(REF_FILE_UNREADABLE,
 		"the data of an iommufd or vfio file are not in the image",

@@ -258,6 +258,7 @@ bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, st
 				continue;
 			if (decode == read_series_iommufd && !revision)
 				continue; /* two layouts have this name: which one is not known */
+			item->session = &luo->sessions[i];
 			item->file = file;
 			item->readable = decode(&reader, item);
 			files->nr++;
@@ -288,6 +289,69 @@ bool iommu_files_use_domain(const struct iommu_files *files, u64 domain)
 {
 	return files->nr_domains && bsearch(&domain, files->domains, files->nr_domains,
 					    sizeof(*files->domains), compare_u64);
+}
+
+/*
+ * Records of "iommuser-v1" name an iommufd by the address of its file data:
+ * tokens are unique in their session only. The other layouts have the token.
+ */
+static bool named_by_data(const struct iommuser_root *root)
+{
+	return !strcmp(root->revision->name, IOMMUSER_V1_COMPATIBLE);
+}
+
+/* What records call this iommufd. */
+static u64 name_of(const struct iommuser_root *root, const struct iommu_file *item)
+{
+	return named_by_data(root) ? item->file->data : item->file->token;
+}
+
+static const struct iommu_file *find_iommufd(const struct iommu_files *files,
+					     const struct iommuser_root *root, u64 iommufd)
+{
+	size_t i;
+
+	for (i = 0; i < files->nr; i++)
+		if (files->items[i].is_iommufd && name_of(root, &files->items[i]) == iommufd)
+			return &files->items[i];
+	return NULL;
+}
+
+/* File data that no file leads to; what is at the address may be anything. */
+static bool read_token(struct source *source, const struct iommuser_root *root, u64 phys,
+		       u64 *token)
+{
+	u8 bytes[sizeof(struct iommuser_iommufd_file_ser)];
+	const size_t reserved = offsetof(struct iommuser_iommufd_file_ser, reserved);
+
+	if (phys >> IOMMUSER_PHYS_BITS || phys & ((1ULL << source_page_shift(source)) - 1) ||
+	    source_read(source, phys, bytes, sizeof(bytes)) != SOURCE_OK ||
+	    WIRE_GET(bytes, struct iommuser_iommufd_file_ser, root) != root->phys ||
+	    !all_bytes_zero(bytes + reserved, sizeof(bytes) - reserved))
+		return false;
+	*token = WIRE_GET(bytes, struct iommuser_iommufd_file_ser, iommufd_token);
+	return true;
+}
+
+bool iommu_files_token(const struct iommu_files *files, struct source *source,
+		       const struct iommuser_root *root, u64 iommufd, u64 *token)
+{
+	const struct iommu_file *item;
+	bool found;
+
+	*token = iommufd;
+	if (!named_by_data(root))
+		return true;
+	item = find_iommufd(files, root, iommufd);
+	if (item) {
+		*token = item->file->token;
+		return true;
+	}
+	source_pause_recorder(source, true);
+	found = read_token(source, root, iommufd, token);
+	source_pause_recorder(source, false);
+	/* Once more to have it recorded, now that it is known to be metadata. */
+	return found && read_token(source, root, iommufd, token);
 }
 
 /* Everything that the checks share. */
@@ -346,14 +410,14 @@ static void add_record(const struct files_check *check, enum iommuser_finding_id
 	report_finding(check->report, &finding);
 }
 
-static u64 hwpt_records_of(const struct files_check *check, u64 token)
+static u64 hwpt_records_of(const struct files_check *check, u64 iommufd)
 {
 	u64 count = 0, i;
 	union iommuser_record record;
 
 	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT); i++)
 		if (live(check, IOMMUSER_KIND_HWPT, i, &record) &&
-		    record.hwpt.iommufd_token == token)
+		    record.hwpt.iommufd_token == iommufd)
 			count++;
 	return count;
 }
@@ -378,16 +442,47 @@ static void check_iommufd(const struct files_check *check, const struct iommu_fi
 	if (item->root != check->graph->root->phys)
 		add(check, IOMMUSER_FINDING_REF_FILE_INVALID, item->file->data, item->root,
 		    check->graph->root->phys);
-	count = hwpt_records_of(check, item->file->token);
+	count = hwpt_records_of(check, name_of(check->graph->root, item));
 	if (item->nr_hwpts != count && !incomplete(check, IOMMUSER_KIND_HWPT))
 		add(check, IOMMUSER_FINDING_REF_FILE_HWPTS, item->file->data, item->nr_hwpts,
 		    count);
 }
 
+/* Is there an iommufd of the token that a vfio file has in the file's session? */
+static bool iommufd_in_session(const struct iommu_files *files, const struct iommu_file *vfio)
+{
+	const struct iommu_file *item;
+
+	for (item = files->items; item < files->items + files->nr; item++)
+		if (item->is_iommufd && item->session == vfio->session &&
+		    item->file->token == vfio->iommufd_token)
+			return true;
+	return false;
+}
+
+/* Does a vfio file have the token of the iommufd that owns its device? */
+static bool owner_fits(const struct files_check *check, const struct iommu_file *vfio,
+		       const struct iommuser_device *device, u64 *expected)
+{
+	const struct iommuser_root *root = check->graph->root;
+	const struct iommu_file *owner;
+
+	if (!named_by_data(root)) {
+		*expected = device->owner_token & vfio->token_mask;
+		return vfio->iommufd_token == *expected;
+	}
+	owner = find_iommufd(check->files, root, device->owner_token);
+	*expected = owner ? owner->file->token : 0;
+	/* An owner that is in no session is found elsewhere. */
+	if (!owner)
+		return iommufd_in_session(check->files, vfio);
+	return vfio->iommufd_token == *expected && vfio->session == owner->session;
+}
+
 static void check_vfio(const struct files_check *check, const struct iommu_file *item)
 {
 	union iommuser_record record;
-	u64 position;
+	u64 position, token;
 
 	if (iommuser_graph_find_device(check->graph, item->segment, item->bdf, &position) ||
 	    !live_device(check, position, &record)) {
@@ -401,19 +496,9 @@ static void check_vfio(const struct files_check *check, const struct iommu_file 
 		    record.common.phys);
 	if (iommuser_revision_has(check->graph->root->revision, IOMMUSER_KIND_DEVICE,
 				  IOMMUSER_FIELD_OWNER_TOKEN) &&
-	    item->iommufd_token != (record.device.owner_token & item->token_mask))
+	    !owner_fits(check, item, &record.device, &token))
 		add(check, IOMMUSER_FINDING_REF_FILE_TOKEN, item->file->data, item->iommufd_token,
-		    record.device.owner_token & item->token_mask);
-}
-
-static const struct iommu_file *find_iommufd(const struct iommu_files *files, u64 token)
-{
-	size_t i;
-
-	for (i = 0; i < files->nr; i++)
-		if (files->items[i].is_iommufd && files->items[i].file->token == token)
-			return &files->items[i];
-	return NULL;
+		    token);
 }
 
 /* Requester ids of all vfio files, sorted; NULL when memory ran out. */
@@ -441,9 +526,9 @@ static bool any_unreadable(const struct iommu_files *files)
 	return false;
 }
 
-/* An iommufd's token, and a domain that one of its HWPTs has. */
+/* An iommufd as records name it, and a domain that one of its HWPTs has. */
 struct owned_domain {
-	u64 token;
+	u64 iommufd;
 	u64 domain;
 };
 
@@ -451,8 +536,8 @@ static int compare_owned(const void *a, const void *b)
 {
 	const struct owned_domain *left = a, *right = b;
 
-	if (left->token != right->token)
-		return left->token < right->token ? -1 : 1;
+	if (left->iommufd != right->iommufd)
+		return left->iommufd < right->iommufd ? -1 : 1;
 	return left->domain < right->domain ? -1 : left->domain > right->domain;
 }
 
@@ -471,12 +556,12 @@ static struct owned_domain *owned_domains(const struct files_check *check, size_
 	for (i = 0; i < records; i++) {
 		if (!live(check, IOMMUSER_KIND_HWPT, i, &record))
 			continue;
-		owned[*nr].token = record.hwpt.iommufd_token;
+		owned[*nr].iommufd = record.hwpt.iommufd_token;
 		owned[(*nr)++].domain = record.hwpt.domain;
 	}
 	for (i = 0; i < check->files->nr; i++) {
 		for (j = 0; j < check->files->items[i].nr_listed; j++) {
-			owned[*nr].token = check->files->items[i].file->token;
+			owned[*nr].iommufd = name_of(check->graph->root, &check->files->items[i]);
 			owned[(*nr)++].domain = check->files->items[i].hwpts[j].domain;
 		}
 	}
@@ -511,11 +596,11 @@ static void check_owners(const struct files_check *check)
 	owned = owned_domains(check, &nr);
 	for (i = 0; owned && i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
 		if (!live_device(check, i, &record) ||
-		    !find_iommufd(check->files, record.device.owner_token) ||
+		    !find_iommufd(check->files, check->graph->root, record.device.owner_token) ||
 		    iommuser_graph_device_domain(check->graph, i, &record.device, &wanted.domain,
 						 &did))
 			continue;
-		wanted.token = record.device.owner_token;
+		wanted.iommufd = record.device.owner_token;
 		if (!bsearch(&wanted, owned, nr, sizeof(*owned), compare_owned) &&
 		    live_domain(check, wanted.domain, &position))
 			add_record(check, IOMMUSER_FINDING_REF_OWNER_DOMAIN, IOMMUSER_KIND_DEVICE,
@@ -541,7 +626,8 @@ static void check_devices(const struct files_check *check)
 		    !any_unreadable(check->files))
 			add_record(check, IOMMUSER_FINDING_REF_DEVICE_FILE, IOMMUSER_KIND_DEVICE, i,
 				   &record, record.device.bdf);
-		if (has_owner && !find_iommufd(check->files, record.device.owner_token))
+		if (has_owner &&
+		    !find_iommufd(check->files, check->graph->root, record.device.owner_token))
 			add_record(check, IOMMUSER_FINDING_REF_OWNER_TOKEN, IOMMUSER_KIND_DEVICE, i,
 				   &record, record.device.owner_token);
 	}
@@ -555,7 +641,7 @@ static void check_hwpt_records(const struct files_check *check)
 
 	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT); i++)
 		if (live(check, IOMMUSER_KIND_HWPT, i, &record) &&
-		    !find_iommufd(check->files, record.hwpt.iommufd_token))
+		    !find_iommufd(check->files, check->graph->root, record.hwpt.iommufd_token))
 			add_record(check, IOMMUSER_FINDING_REF_HWPT_TOKEN, IOMMUSER_KIND_HWPT, i,
 				   &record, record.hwpt.iommufd_token);
 }

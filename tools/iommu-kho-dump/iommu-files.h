@@ -20,6 +20,7 @@ struct iommu_file_hwpt {
 
 /**
  * struct iommu_file - the data of one iommufd or vfio file
+ * @session: where the file is
  * @file: the file
  * @is_iommufd: else it is a vfio file
  * @nr_hwpts: HWPTs that it says it has (iommufd)
@@ -27,10 +28,11 @@ struct iommu_file_hwpt {
  * @root: address of the root that it names ("iommuser-v1")
  * @segment: PCI segment (vfio)
  * @bdf: requester id (vfio)
- * @iommufd_token: LUO token of the iommufd; @token_bits of it are known
+ * @iommufd_token: LUO token of the iommufd; the bits of @token_mask are known
  * @device: reference to the device record (vfio, "iommuser-v1")
  */
 struct iommu_file {
+	const struct luo_session *session;
 	const struct luo_file *file;
 	bool is_iommufd;
 	bool readable;
@@ -82,6 +84,20 @@ bool iommu_file_known(const char *compatible);
 
 /** iommu_files_use_domain - does an iommufd file name this domain record? */
 bool iommu_files_use_domain(const struct iommu_files *files, u64 domain);
+
+/**
+ * iommu_files_token - LUO token of the iommufd that records name
+ * @files: read, or zeroed when there is no LUO
+ * @source: the image; the iommufd's file data is looked at when no file has it
+ * @root: of the records
+ * @iommufd: as in device and hwpt records: in "iommuser-v1" the address of the
+ *	file data, elsewhere the token itself
+ * @token: set to the token
+ *
+ * Return: false when the image does not tell.
+ */
+bool iommu_files_token(const struct iommu_files *files, struct source *source,
+		       const struct iommuser_root *root, u64 iommufd, u64 *token);
 
 /** iommu_files_check - hold the files against the records: REF-06 to REF-12 */
 void iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,

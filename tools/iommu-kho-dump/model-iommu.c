@@ -100,6 +100,19 @@ static void put_domain(const struct records_model *model, struct json_object *ob
 	}
 }
 
+/* The LUO token of an iommufd, by what a record has of it. */
+static void put_token(const struct records_model *model, struct json_object *object,
+		      const char *key, u64 iommufd)
+{
+	struct handover *handover = model->handover;
+	u64 token;
+
+	if (iommu_files_token(&handover->files, handover->source, &handover->root, iommufd, &token))
+		put_hex(object, key, token);
+	else
+		put_null(object, key);
+}
+
 static void put_device(const struct records_model *model, struct json_object *object,
 		       const struct iommuser_device *device, u64 position)
 {
@@ -116,12 +129,13 @@ static void put_device(const struct records_model *model, struct json_object *ob
 		put_number(object, "did", did);
 	}
 	if (has_field(model, IOMMUSER_KIND_DEVICE, IOMMUSER_FIELD_OWNER_TOKEN))
-		put_hex(object, "owner_token", device->owner_token);
+		put_token(model, object, "owner_token", device->owner_token);
 	else
 		put_null(object, "owner_token");
 	put_hex(object, "pasid_table", device->pasid_directory);
 	put_number(object, "pasid_entries", device->pasid_entries);
 	if (has_field(model, IOMMUSER_KIND_DEVICE, IOMMUSER_FIELD_GROUP_SIZE)) {
+		put_hex(object, "owner", device->owner_token);
 		put_number(object, "rid_pasid", device->rid_pasid);
 		put_number(object, "group_size", device->group_size);
 		put_hex(object, "device_flags", device->device_flags);
@@ -154,7 +168,8 @@ static void put_attachment(const struct records_model *model, struct json_object
 static void put_hwpt(const struct records_model *model, struct json_object *object,
 		     const struct iommuser_hwpt *hwpt)
 {
-	put_hex(object, "iommufd_token", hwpt->iommufd_token);
+	put_token(model, object, "iommufd_token", hwpt->iommufd_token);
+	put_hex(object, "iommufd", hwpt->iommufd_token);
 	put_hex(object, "hwpt_token", hwpt->hwpt_token);
 	put_reference(model, object, "domain", hwpt->domain, IOMMUSER_KIND_DOMAIN);
 }

@@ -204,7 +204,8 @@ struct iommuser_domain_ser {
  * @record: ref_count counts live alias and attachment records
  * @segment: PCI segment
  * @bdf: bus << 8 | devfn
- * @owner_token: LUO token of the iommufd that owns the device's DMA
+ * @owner_token: the iommufd that owns the device's DMA, named by the physical
+ *	address of its struct iommuser_iommufd_file_ser
  * @iommu: physical address of the iommu record
  * @group_size: devices in the IOMMU group
  * @device_flags: IOMMUSER_DEVICE_*; IOMMUSER_DEVICE_PRE is never set
@@ -275,8 +276,9 @@ struct iommuser_attachment_ser {
 /**
  * struct iommuser_hwpt_ser - an iommufd HWPT and the domain behind it
  * @record: common start
- * @iommufd_token: LUO token of the iommufd
- * @hwpt_token: token that userspace marked the HWPT with
+ * @iommufd_token: its iommufd, named like the owner of a device: LUO tokens are
+ *	unique in their session only
+ * @hwpt_token: token that userspace marked the HWPT with, unique in its iommufd
  * @domain: physical address of the domain record
  * @reserved: zero
  */
@@ -291,7 +293,7 @@ struct iommuser_hwpt_ser {
 /**
  * struct iommuser_iommufd_file_ser - data of an "iommuser-iommufd-v1" file
  * @iommufd_token: LUO token of this file
- * @nr_hwpts: live hwpt records with that token
+ * @nr_hwpts: live hwpt records that name this structure
  * @root: physical address of the root page
  * @reserved: zero
  */
@@ -306,7 +308,8 @@ struct iommuser_iommufd_file_ser {
  * struct iommuser_vfio_pci_file_ser - data of an "iommuser-vfio-pci-v1" file
  * @segment: PCI segment
  * @bdf: bus << 8 | devfn
- * @iommufd_token: LUO token of the iommufd the device is bound to
+ * @iommufd_token: LUO token of the iommufd the device is bound to, in the same
+ *	session
  * @device: physical address of the device record
  * @device_flags: IOMMUSER_DEVICE_*
  * @reserved: zero
