@@ -417,7 +417,7 @@ static int walk_children(struct pt_walk *walk, const u8 *entries)
 			entries = below;
 			continue;
 		}
-		if (below)
+		if (below && !walk->table->pages_only)
 			result = scan_leaves(walk, below);
 		if (below && !result)
 			result = leave_table(walk, 0);

@@ -68,6 +68,7 @@ static int walk_claim(struct claim *claim, u32 kind, const union iommuser_record
 		.page = page,
 		.ctx = claim,
 		.max_tables = MAX_TABLES,
+		.pages_only = true,
 	};
 
 	if (kind == IOMMUSER_KIND_IOMMU)

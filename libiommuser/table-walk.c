@@ -71,6 +71,7 @@ static int walk_domain(struct table_walk *walk, const struct iommuser_domain *do
 		.top_level = (u32)domain->top_level,
 		.output_width = domain->output_width ? (u32)domain->output_width :
 						       IOMMUSER_PHYS_BITS,
+		.pages_only = walk->pages_only,
 	};
 	u64 most = walk->max_tables;
 	int error;

@@ -24,6 +24,7 @@ enum context_tables_skipped {
  *	that it may be freed. A non-zero result ends the walk
  * @ctx: for @page
  * @max_tables: bound for the page tables of a domain
+ * @pages_only: don't read tables of 4 KiB leaves: they have been checked, or need not be
  * @scalable: a unit's mode
  * @skip: context tables of a unit to leave out
  * @met: set to the bitmap of a unit's context tables that @page was called for
@@ -36,6 +37,7 @@ struct table_walk {
 	int (*page)(struct table_walk *walk, u64 phys);
 	void *ctx;
 	u64 max_tables;
+	bool pages_only;
 	bool scalable;
 	enum context_tables_skipped skip;
 	u64 met[8];

@@ -27,6 +27,8 @@
  * @top_table: physical address of the top table
  * @top_level: 2, 3 or 4 (second stage), 3 or 4 (first stage)
  * @output_width: bits of a physical address, 12 to 52
+ * @pages_only: a walk is for the table pages alone: tables of 4 KiB leaves are
+ *	met, but their entries not read
  */
 struct iommuser_pt_table {
 	const struct iommuser_env *env;
@@ -34,6 +36,7 @@ struct iommuser_pt_table {
 	u64 top_table;
 	u32 top_level;
 	u32 output_width;
+	bool pages_only;
 };
 
 /**
