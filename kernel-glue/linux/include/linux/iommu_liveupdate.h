@@ -91,13 +91,15 @@ bool iommu_liveupdate_domain_supported(struct iommu_domain *domain);
 /**
  * iommu_liveupdate_preserve_domain() - preserve a domain with its table pages
  * @domain: of a marked HWPT; its mappings don't change until it's unpreserved
- * @iommufd_token: LUO token of the iommufd
- * @hwpt_token: token of the HWPT
+ * @iommufd: physical address of the iommufd's file data, which is a page of its
+ *	own while the domain is preserved: a key that no other iommufd has, as LUO
+ *	tokens are unique in their session only
+ * @hwpt_token: token of the HWPT, unique in its iommufd
  *
  * Return: 0; -EBUSY, preserved already; -EOPNOTSUPP; -ENOMEM; -EIO, its tables
  * are not sound (the finding is in the log).
  */
-int iommu_liveupdate_preserve_domain(struct iommu_domain *domain, u64 iommufd_token,
+int iommu_liveupdate_preserve_domain(struct iommu_domain *domain, u64 iommufd,
 				     u64 hwpt_token);
 
 /** iommu_liveupdate_unpreserve_domain() - the reverse; no device may be left on it */
@@ -107,7 +109,7 @@ void iommu_liveupdate_unpreserve_domain(struct iommu_domain *domain);
  * iommu_liveupdate_preserve_device() - preserve a device and its IOMMU
  * @dev: its group is owned by userspace and has no other device
  * @domain: preserved, and attached to @dev without PASID
- * @iommufd_token: LUO token of the iommufd that owns the group
+ * @iommufd: physical address of the file data of the iommufd that owns the group
  *
  * Return: 0; -EPERM, the group is not owned by userspace; -ENOENT, @domain is
  * not preserved; -EINVAL, @domain is not what's attached; -EBUSY, preserved
@@ -115,7 +117,7 @@ void iommu_liveupdate_unpreserve_domain(struct iommu_domain *domain);
  * more than this device, DMA aliases, PASID attachments; -ENOMEM; -EIO.
  */
 int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *domain,
-				     u64 iommufd_token);
+				     u64 iommufd);
 void iommu_liveupdate_unpreserve_device(struct device *dev);
 
 /**
@@ -272,7 +274,7 @@ void iommu_liveupdate_attach_failed(struct device *dev, int error);
  *
  * To be called once for a device.
  *
- * Return: what group->owner is to be; it carries the iommufd token.
+ * Return: what group->owner is to be; it carries the iommufd's key.
  * Lock: the group's mutex.
  */
 void *iommu_liveupdate_owner(struct device *dev);
@@ -309,6 +311,7 @@ static inline struct iommu_domain *iommu_liveupdate_restored_domain(struct devic
 {
 	return NULL;
 }
+
 static inline void iommu_liveupdate_attach_failed(struct device *dev, int error) { }
 static inline void *iommu_liveupdate_owner(struct device *dev) { return NULL; }
 static inline bool iommu_liveupdate_owned(const void *owner) { return false; }

@@ -9,6 +9,7 @@
 #ifdef CONFIG_KEXEC_HANDOVER
 
 int kho_preserved_block(phys_addr_t phys, phys_addr_t *head);
+unsigned long kho_next_preserved(unsigned long pfn, unsigned long end, unsigned int *order);
 bool kho_handing_over(void);
 
 #else
@@ -16,6 +17,12 @@ bool kho_handing_over(void);
 static inline int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 {
 	return -ENOENT;
+}
+
+static inline unsigned long kho_next_preserved(unsigned long pfn, unsigned long end,
+					       unsigned int *order)
+{
+	return end;
 }
 
 static inline bool kho_handing_over(void)

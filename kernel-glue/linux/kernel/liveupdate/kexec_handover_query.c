@@ -28,30 +28,53 @@ static bool kho_page_untouched(const struct page *page)
 	       !PageTail(page) && !(page->flags.f & PAGE_FLAGS_CHECK_AT_PREP);
 }
 
-/* Is there a block of that order which starts here? */
-static bool kho_block_at(unsigned long pfn, unsigned int order)
+/* Is there a block which starts here? */
+static bool kho_block_at(unsigned long pfn, unsigned int *order)
 {
 	struct page *page = pfn_to_online_page(pfn);
-	unsigned int marked;
 
-	return page && kho_page_mark(page, &marked) && marked == order &&
-	       kho_page_untouched(page);
+	return page && kho_page_mark(page, order) && kho_page_untouched(page);
 }
 
-/* Does another block start within this one? */
-static bool kho_block_is_shared(unsigned long head, unsigned int order)
+/*
+ * The first page from @pfn on, below @end, that a block starts with; @end when
+ * there is none. Every page of the machine may come through here.
+ */
+static unsigned long kho_next_block(unsigned long pfn, unsigned long end, unsigned int *order)
 {
-	unsigned long pfn;
-	unsigned int marked;
+	const struct page *page;
+	unsigned long stop;
 
-	for (pfn = head + 1; pfn < head + (1UL << order); pfn++) {
-		struct page *page = pfn_to_online_page(pfn);
-
-		if (!page || (kho_page_mark(page, &marked) && kho_page_untouched(page)))
-			return true;
+	for (; pfn < end; pfn = stop) {
+		stop = min(ALIGN(pfn + 1, PAGES_PER_SUBSECTION), end);
+		/* Either all pages of a subsection are there, or none. */
+		if (!pfn_to_online_page(pfn))
+			continue;
+		for (page = pfn_to_page(pfn); pfn < stop; pfn++, page++)
+			if (kho_page_mark(page, order) && kho_block_at(pfn, order))
+				return pfn;
 	}
 
-	return false;
+	return end;
+}
+
+/* Does another block start within this one, or does it leave memory? */
+static bool kho_block_is_shared(unsigned long head, unsigned int order)
+{
+	unsigned long pfn, end = head + (1UL << order);
+	unsigned int other;
+
+	for (pfn = head; pfn < end; pfn = ALIGN(pfn + 1, PAGES_PER_SUBSECTION))
+		if (!pfn_to_online_page(pfn))
+			return true;
+
+	return kho_next_block(head + 1, end, &other) < end;
+}
+
+/* Can a block of that order start at @pfn in a machine of @last page frames? */
+static bool kho_order_fits(unsigned long pfn, unsigned int order, unsigned long last)
+{
+	return order < BITS_PER_LONG && (1UL << order) <= last && IS_ALIGNED(pfn, 1UL << order);
 }
 
 /**
@@ -70,7 +93,7 @@ static bool kho_block_is_shared(unsigned long head, unsigned int order)
  */
 int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 {
-	unsigned long pfn = PHYS_PFN(phys), last = max_pfn;
+	unsigned long pfn = PHYS_PFN(phys), start = pfn, last = max_pfn;
 	unsigned int order, found_order = 0;
 	unsigned long found = 0;
 	bool is_found = false;
@@ -78,16 +101,18 @@ int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 	if (!is_kho_boot() || pfn >= last)
 		return -ENOENT;
 
-	for (order = 0; order < BITS_PER_LONG && (1UL << order) <= last; order++) {
-		unsigned long start = pfn & ~((1UL << order) - 1);
-
-		if (!kho_block_at(start, order))
-			continue;
-		if (is_found)
-			return -ENOENT;
-		is_found = true;
-		found = start;
-		found_order = order;
+	/* A block that holds @pfn starts where some of its low bits are clear. */
+	for (;; start &= start - 1) {
+		if (kho_block_at(start, &order) && kho_order_fits(start, order, last) &&
+		    pfn - start < 1UL << order) {
+			if (is_found)
+				return -ENOENT;
+			is_found = true;
+			found = start;
+			found_order = order;
+		}
+		if (!start)
+			break;
 	}
 
 	if (!is_found || kho_block_is_shared(found, found_order))
@@ -97,6 +122,41 @@ int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 	return found_order;
 }
 EXPORT_SYMBOL_GPL(kho_preserved_block);
+
+/**
+ * kho_next_preserved() - find the next preserved block
+ * @pfn: page frame to start from, the first of a block or of none
+ * @end: page frame to stop at
+ * @order: set to the order of the block
+ *
+ * Goes through all page frames in ascending order, much faster than asking
+ * kho_preserved_block() about each. What a block is, and when it counts, is the
+ * same.
+ *
+ * Context: as kho_preserved_block().
+ * Return: the first page frame of the block, or @end when there is none.
+ */
+unsigned long kho_next_preserved(unsigned long pfn, unsigned long end, unsigned int *order)
+{
+	unsigned long last = max_pfn, stop = min(end, last);
+
+	if (!is_kho_boot())
+		return end;
+
+	while ((pfn = kho_next_block(pfn, stop, order)) < stop) {
+		if (!kho_order_fits(pfn, *order, last)) {
+			pfn++;
+			continue;
+		}
+		if (!kho_block_is_shared(pfn, *order))
+			return pfn;
+		/* Blocks nest when they overlap. */
+		pfn += 1UL << *order;
+	}
+
+	return end;
+}
+EXPORT_SYMBOL_GPL(kho_next_preserved);
 
 /**
  * kho_handing_over() - is this the kexec that gives KHO's data to the next kernel?

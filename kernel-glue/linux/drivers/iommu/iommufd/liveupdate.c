@@ -66,8 +66,8 @@ static_assert(sizeof(struct iommuser_iommufd_file_ser) <= PAGE_SIZE);
  * @lock: protects all members and every iommufd_hwpt_paging::liveupdate_mark
  * @marks: struct iommufd_liveupdate_mark by token
  * @nr_marks: how many they are
- * @preserved: a session has the iommufd, @marks only loses HWPTs that are
- *	being destroyed
+ * @preserved: while a session has the iommufd; @marks only loses HWPTs then
+ *	that are being destroyed
  *
  * Exists from the first mark on.
  */
@@ -75,7 +75,7 @@ struct iommufd_liveupdate {
 	struct mutex lock; /* see above */
 	struct xarray marks;
 	unsigned int nr_marks;
-	bool preserved;
+	struct iommufd_preserved *preserved;
 };
 
 /**
@@ -353,7 +353,7 @@ static long iopt_liveupdate_check_folio(struct iommu_domain *domain, unsigned lo
 
 	last = (nr_pages - 1) << PAGE_SHIFT;
 	if (iommu_iova_to_phys(domain, iova) != phys ||
-	    iommu_iova_to_phys(domain, iova + last) != phys + last)
+	    (last && iommu_iova_to_phys(domain, iova + last) != phys + last))
 		return -ESTALE;
 	return nr_pages;
 }
@@ -494,7 +494,7 @@ static struct iommufd_preserved *iommufd_liveupdate_take(struct iommufd_liveupda
 		kvfree(preserved);
 		return ERR_PTR(-EINVAL);
 	}
-	state->preserved = true;
+	state->preserved = preserved;
 	return preserved;
 }
 
@@ -507,7 +507,7 @@ static void iommufd_liveupdate_give_back(struct iommufd_preserved *preserved)
 	scoped_guard(mutex, &state->lock) {
 		for (i = 0; i < preserved->nr_hwpts; i++)
 			refcount_dec(&preserved->hwpts[i].hwpt_paging->common.obj.users);
-		state->preserved = false;
+		state->preserved = NULL;
 	}
 	kvfree(preserved);
 }
@@ -574,10 +574,16 @@ static void iommufd_liveupdate_unpreserve_domains(struct iommufd_preserved *pres
 	}
 }
 
-/* Lock: session mutex; all IOASes are frozen */
-static int iommufd_liveupdate_preserve_domains(struct iommufd_preserved *preserved,
-					       u64 iommufd_token)
+/* What records call the iommufd: tokens are unique in their session only. */
+static u64 iommufd_liveupdate_key(const struct iommufd_preserved *preserved)
 {
+	return virt_to_phys(preserved->file_ser);
+}
+
+/* Lock: session mutex; all IOASes are frozen */
+static int iommufd_liveupdate_preserve_domains(struct iommufd_preserved *preserved)
+{
+	u64 iommufd = iommufd_liveupdate_key(preserved);
 	unsigned int i;
 	int rc;
 
@@ -585,7 +591,7 @@ static int iommufd_liveupdate_preserve_domains(struct iommufd_preserved *preserv
 		struct iommufd_preserved_hwpt *hwpt = &preserved->hwpts[i];
 
 		rc = iommu_liveupdate_preserve_domain(hwpt->hwpt_paging->common.domain,
-						      iommufd_token, hwpt->token);
+						      iommufd, hwpt->token);
 		if (rc) {
 			iommufd_liveupdate_unpreserve_domains(preserved, i);
 			return rc;
@@ -641,11 +647,11 @@ static int iommufd_liveupdate_preserve_ctx(struct iommufd_ctx *ictx,
 		goto err_thaw;
 	}
 
-	rc = iommufd_liveupdate_preserve_domains(preserved, args->token);
+	rc = iommufd_liveupdate_preserve_domains(preserved);
 	if (rc)
 		goto err_free_ser;
 
-	args->serialized_data = virt_to_phys(preserved->file_ser);
+	args->serialized_data = iommufd_liveupdate_key(preserved);
 	args->private_data = preserved;
 	return 0;
 
@@ -788,6 +794,24 @@ static struct iommu_domain *iommufd_device_liveupdate_domain(struct iommufd_devi
 	return handle->domain;
 }
 
+/*
+ * Lock: mutex of the session that has @ictx, which keeps it preserved.
+ * Return: 0 and its key in records; -EIO, a bug.
+ */
+static int iommufd_liveupdate_preserved_key(struct iommufd_ctx *ictx, u64 *iommufd)
+{
+	/* Pairs with iommufd_liveupdate_state() */
+	struct iommufd_liveupdate *state = smp_load_acquire(&ictx->liveupdate);
+
+	if (WARN_ON(!state))
+		return -EIO;
+	guard(mutex)(&state->lock);
+	if (WARN_ON(!state->preserved))
+		return -EIO;
+	*iommufd = iommufd_liveupdate_key(state->preserved);
+	return 0;
+}
+
 static int iommufd_device_liveupdate_check(struct iommufd_device *idev,
 					   struct iommu_domain *domain)
 {
@@ -809,7 +833,7 @@ static int iommufd_device_liveupdate_check(struct iommufd_device *idev,
  * iommufd_device_liveupdate_preserve() - preserve a device's translation
  * @idev: the device; stays bound until it is unpreserved
  * @session: that is to preserve it
- * @iommufd_token: LUO token of the iommufd that @idev is bound to
+ * @iommufd_token: set to the LUO token of the iommufd that @idev is bound to
  *
  * From success on, the device's attachment can't be changed.
  *
@@ -822,11 +846,14 @@ int iommufd_device_liveupdate_preserve(struct iommufd_device *idev,
 				       u64 *iommufd_token)
 {
 	struct iommu_domain *domain;
-	u64 token;
+	u64 token, iommufd;
 	int rc;
 
 	/* While the session's mutex is held, the iommufd stays preserved */
 	rc = liveupdate_get_token_outgoing(session, idev->ictx->file, &token);
+	if (rc)
+		return rc;
+	rc = iommufd_liveupdate_preserved_key(idev->ictx, &iommufd);
 	if (rc)
 		return rc;
 
@@ -838,7 +865,7 @@ int iommufd_device_liveupdate_preserve(struct iommufd_device *idev,
 	if (rc)
 		return rc;
 
-	rc = iommu_liveupdate_preserve_device(idev->dev, domain, token);
+	rc = iommu_liveupdate_preserve_device(idev->dev, domain, iommufd);
 	if (rc)
 		return rc;
 	*iommufd_token = token;

@@ -176,7 +176,7 @@ static void show_devices(struct seq_file *seq, const struct iommu_incoming *inco
 			seq_printf(seq, "device %llu: deleted\n", i);
 		else
 			seq_printf(seq,
-				   "device %llu: %04llx:%02llx:%02llx.%llx did %llu domain %llu iommufd %#llx: %s\n",
+				   "device %llu: %04llx:%02llx:%02llx.%llx did %llu domain %llu iommufd data %#llx: %s\n",
 				   i, device->record.segment, device->record.bdf >> 8,
 				   device->record.bdf >> 3 & 0x1f, device->record.bdf & 7,
 				   device->record.did, device->domain, device->record.owner_token,

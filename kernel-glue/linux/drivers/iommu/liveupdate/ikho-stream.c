@@ -19,6 +19,7 @@
 #include <iommuser/chain.h>
 #include <iommuser/error.h>
 #include <iommuser/root.h>
+#include <kho/abi/iommuser.h>
 #include <table-walk.h>
 
 #include "internal.h"
@@ -98,7 +99,7 @@ static int grow_runs(struct iommu_ikho_stream *stream)
 	return 0;
 }
 
-static int add_pages(struct iommu_ikho_stream *stream, u64 phys, u64 length)
+static int add_to_stream(struct iommu_ikho_stream *stream, u64 phys, u64 length)
 {
 	struct page_run *last = stream->nr_runs ? &stream->runs[stream->nr_runs - 1] : NULL;
 	int ret;
@@ -119,7 +120,7 @@ static int add_pages(struct iommu_ikho_stream *stream, u64 phys, u64 length)
 static int add_table(struct table_walk *walk, u64 phys)
 {
 	cond_resched();
-	return add_pages(walk->ctx, phys, TABLE_SIZE) ? -IOMMUSER_ENOMEM : 0;
+	return add_to_stream(walk->ctx, phys, TABLE_SIZE) ? -IOMMUSER_ENOMEM : 0;
 }
 
 static void ignore_finding(void *ctx, const struct iommuser_finding *finding)
@@ -129,6 +130,24 @@ static void ignore_finding(void *ctx, const struct iommuser_finding *finding)
 static const struct iommuser_reporter ignore_findings = {
 	.report = ignore_finding,
 };
+
+/*
+ * The file data of an iommufd, by which records name it: so that the image tells
+ * the LUO token. It outlives the records. Only what names this root is such data.
+ */
+static int add_file_data(struct iommu_ikho_stream *stream, u64 phys)
+{
+	const struct iommuser_env *env = stream->origin.env;
+	const struct iommuser_iommufd_file_ser *file_ser;
+
+	if (!IS_ALIGNED(phys, PAGE_SIZE) || phys >> IOMMUSER_PHYS_BITS)
+		return 0;
+	file_ser = env->map(env->ctx, phys, sizeof(*file_ser));
+	if (!file_ser || file_ser->root != stream->origin.root ||
+	    memchr_inv(file_ser->reserved, 0, sizeof(file_ser->reserved)))
+		return 0;
+	return add_to_stream(stream, phys, PAGE_SIZE);
+}
 
 /* A record's tables, as far as they can be read: an image shows broken ones too. */
 static int add_tables_of(struct iommu_ikho_stream *stream, u32 kind,
@@ -143,11 +162,24 @@ static int add_tables_of(struct iommu_ikho_stream *stream, u32 kind,
 			    record->iommu.mode == IOMMUSER_IOMMU_MODE_SCALABLE,
 	};
 
-	if (record->common.flags & IOMMUSER_FLAG_DELETED)
-		return 0;
 	if (kind > IOMMUSER_KIND_DEVICE)
 		return 0;
 	return walk_tables(&walk, kind, record) == -IOMMUSER_ENOMEM ? -ENOMEM : 0;
+}
+
+/* What a record leads to. */
+static int add_record(struct iommu_ikho_stream *stream, u32 kind,
+		      const union iommuser_record *record)
+{
+	int ret = 0;
+
+	if (record->common.flags & IOMMUSER_FLAG_DELETED)
+		return 0;
+	if (kind == IOMMUSER_KIND_DEVICE)
+		ret = add_file_data(stream, record->device.owner_token);
+	else if (kind == IOMMUSER_KIND_HWPT)
+		ret = add_file_data(stream, record->hwpt.iommufd_token);
+	return ret ?: add_tables_of(stream, kind, record);
 }
 
 static int add_chain(struct iommu_ikho_stream *stream, const struct iommuser_root *root, u32 kind,
@@ -162,12 +194,12 @@ static int add_chain(struct iommu_ikho_stream *stream, const struct iommuser_roo
 	if (iommuser_chain_of(stream->origin.env, root, kind, record_size, &chain))
 		return 0;
 	while (iommuser_chain_next(&chain, &page) > 0) {
-		ret = add_pages(stream, page.phys, PAGE_SIZE);
+		ret = add_to_stream(stream, page.phys, PAGE_SIZE);
 		for (i = 0; !ret && i < page.count; i++) {
 			iommuser_decode(root->revision, kind, IOMMUSER_IOMMU_TYPE_INTEL,
 					iommuser_chain_record(&chain, &page, i),
 					iommuser_chain_record_phys(&chain, &page, i), &record);
-			ret = add_tables_of(stream, kind, &record);
+			ret = add_record(stream, kind, &record);
 		}
 		if (ret)
 			return ret;
@@ -190,8 +222,8 @@ static int add_handover(struct iommu_ikho_stream *stream)
 		return -ENODATA;
 	ret = ret ? : iommuser_survey_root(env, &root, NULL, &ignore_findings, &survey);
 	if (ret)
-		return add_pages(stream, stream->origin.root, PAGE_SIZE);
-	ret = add_pages(stream, stream->origin.root, PAGE_SIZE);
+		return add_to_stream(stream, stream->origin.root, PAGE_SIZE);
+	ret = add_to_stream(stream, stream->origin.root, PAGE_SIZE);
 	for (kind = 1; !ret && kind <= IOMMUSER_NR_KINDS; kind++)
 		ret = add_chain(stream, &root, kind, survey.kinds[kind].record_size);
 	return ret;

@@ -29,6 +29,7 @@ static unsigned long all_pfns(void)
 
 const struct iommu_incoming_host iommu_incoming_kho = {
 	.preserved_block = kho_preserved_block,
+	.next_preserved = kho_next_preserved,
 	.restore_folio = kho_restore_folio,
 	.nr_pfns = all_pfns,
 };
@@ -200,6 +201,8 @@ int iommu_incoming_restore_page(void *ctx, u64 phys, u64 length)
 		error = -EINVAL;
 	else if (pages->ending)
 		error = restore_record_page(pages, phys);
+	else if (iommu_incoming_inject("taking over a table"))
+		error = -ENOMEM;
 	else
 		error = restore_table(pages, phys);
 	if (error)
@@ -293,28 +296,21 @@ static int add_block(struct iommuser_pageset *set, unsigned long pfn, int order)
 				    1ULL << (order + PAGE_SHIFT));
 }
 
-/* Blocks are aligned to their size: they end with a chunk, or before. */
 static int fill_set(struct iommuser_pageset *set, const struct iommu_incoming_host *host,
 		    unsigned long end)
 {
-	unsigned long pfn = 0;
-	phys_addr_t head;
-	int order;
+	unsigned long pfn = 0, stop = 0;
+	unsigned int order;
 
 	while (pfn < end) {
-		if (!(pfn % CHUNK_PFNS)) {
+		/* A block may reach beyond the chunk that it starts in. */
+		if (pfn >= stop) {
 			cond_resched();
-			if (!chunk_has_memory(pfn, end)) {
-				pfn += CHUNK_PFNS;
-				continue;
-			}
+			stop = min(ALIGN(pfn + 1, CHUNK_PFNS), end);
 		}
-		order = host->preserved_block(PFN_PHYS(pfn), &head);
-		if (order < 0) {
-			pfn++;
+		pfn = host->next_preserved(pfn, stop, &order);
+		if (pfn >= stop)
 			continue;
-		}
-		pfn = PHYS_PFN(head);
 		if (add_block(set, pfn, order))
 			return -ENOSPC;
 		pfn += 1UL << order;

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/ktime.h>
 #include <linux/liveupdate.h>
 #include <linux/overflow.h>
 #include <linux/printk.h>
@@ -17,6 +18,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string_choices.h>
 
 #include <iommuser/error.h>
 #include <iommuser/graph.h>
@@ -65,7 +67,8 @@ static int env_reserve_did(void *ctx, u64 token, u32 did)
 {
 	struct iommu_incoming_pages *pages = ctx;
 	struct iommu_incoming *incoming = container_of(pages, struct iommu_incoming, pages);
-	int error = incoming->ops->reserve_did(token, did);
+	int error = iommu_incoming_inject("reserving a domain id") ?
+		    -ENOMEM : incoming->ops->reserve_did(token, did);
 
 	if (error)
 		note_did(incoming, token, did, error);
@@ -183,7 +186,7 @@ static int open_and_validate(struct iommu_incoming *incoming, enum iommuser_rest
 	if (!size || size > MAX_MEMORY)
 		return -E2BIG;
 	incoming->memory = kvzalloc(size, GFP_KERNEL);
-	if (!incoming->memory)
+	if (!incoming->memory || iommu_incoming_inject("memory for the index"))
 		return -ENOMEM;
 	error = iommuser_restore_validate(machine, level, get_random_u64(), incoming->memory, size,
 					  &reporter);
@@ -200,7 +203,8 @@ static int alloc_tables(struct iommu_incoming *incoming)
 	incoming->units = kvcalloc(nr_units + 1, sizeof(*incoming->units), GFP_KERNEL);
 	incoming->domains = kvcalloc(nr_domains + 1, sizeof(*incoming->domains), GFP_KERNEL);
 	incoming->devices = kvcalloc(nr_devices + 1, sizeof(*incoming->devices), GFP_KERNEL);
-	if (!incoming->units || !incoming->domains || !incoming->devices)
+	if (!incoming->units || !incoming->domains || !incoming->devices ||
+	    iommu_incoming_inject("memory for the tables"))
 		return -ENOMEM;
 	incoming->nr_units = nr_units;
 	incoming->nr_domains = nr_domains;
@@ -220,6 +224,8 @@ static int read_live(struct iommu_incoming *incoming, u32 kind, u64 position,
 		return 0;
 	if (error)
 		return iommu_liveupdate_errno(error);
+	if (iommu_incoming_inject(incoming->step))
+		return -ENOMEM;
 	incoming->pages.tag = IOMMU_INCOMING_TAG(kind, position);
 	incoming->pages.incoherent = false;
 	return 1;
@@ -310,7 +316,7 @@ static int claim_device(struct iommu_incoming *incoming, u64 position)
 	if (live <= 0)
 		return live;
 	to->owner = kzalloc_obj(*to->owner);
-	if (!to->owner)
+	if (!to->owner || iommu_incoming_inject("memory for an owner"))
 		return -ENOMEM;
 	error = iommuser_restore_claim_device(machine, record.device.segment, record.device.bdf,
 					      &to->record);
@@ -327,7 +333,7 @@ static int claim_device(struct iommu_incoming *incoming, u64 position)
 		return -EINVAL;
 	to->owner->incoming = incoming;
 	to->owner->device = position;
-	to->owner->iommufd_token = to->record.owner_token;
+	to->owner->iommufd = to->record.owner_token;
 	incoming->domains[to->domain].nr_devices++;
 	to->state = IOMMU_INCOMING_CLAIMED;
 	return 0;
@@ -367,6 +373,8 @@ static int claim_all(struct iommu_incoming *incoming)
 	if (error)
 		return error;
 	incoming->step = "claim of all tables";
+	if (iommu_incoming_inject(incoming->step))
+		return -ENOMEM;
 	return iommu_incoming_pages_complete(&incoming->pages);
 }
 
@@ -569,9 +577,23 @@ static struct iommu_incoming *get_handover(void)
 	return object;
 }
 
+/* How long the jump took longer for it; a notice, as it says what devices run on. */
+static void note_taken(const struct iommu_incoming *incoming, ktime_t time)
+{
+	const u64 nr_pages = incoming->pages.nr_used;
+
+	pr_notice("took over %llu unit%s, %llu domain%s, %llu device%s, %llu table page%s in %lld us (verify=%s)\n",
+		  incoming->nr_units, str_plural(incoming->nr_units),
+		  incoming->nr_domains, str_plural(incoming->nr_domains),
+		  incoming->nr_devices, str_plural(incoming->nr_devices),
+		  nr_pages, str_plural(nr_pages), ktime_to_us(time),
+		  iommu_incoming_verify_name(iommu_incoming_verify_level()));
+}
+
 static enum iommu_liveupdate_boot claim_handover(const struct iommu_liveupdate_ops *ops)
 {
 	struct iommu_incoming *incoming = get_handover();
+	ktime_t begin = ktime_get();
 	int error;
 
 	if (!incoming)
@@ -580,15 +602,15 @@ static enum iommu_liveupdate_boot claim_handover(const struct iommu_liveupdate_o
 		iommu_incoming_fail(NULL, "it can't be retrieved", PTR_ERR(incoming));
 		return IOMMU_LIVEUPDATE_BLOCK;
 	}
-	error = iommu_incoming_claim(incoming, ops, iommu_incoming_verify_level());
+	do {
+		error = iommu_incoming_claim(incoming, ops, iommu_incoming_verify_level());
+	} while (iommu_incoming_inject_again(error));
 	iommu_incoming_shown = incoming;
 	if (error) {
 		iommu_incoming_fail(&incoming->report, incoming->step, error);
 		return IOMMU_LIVEUPDATE_BLOCK;
 	}
-	pr_info("took over %llu units, %llu domains, %llu devices, %lu table pages\n",
-		incoming->nr_units, incoming->nr_domains, incoming->nr_devices,
-		incoming->pages.nr_used);
+	note_taken(incoming, ktime_get() - begin);
 	rcu_assign_pointer(iommu_incoming_current, incoming);
 	return IOMMU_LIVEUPDATE_RESTORE;
 }

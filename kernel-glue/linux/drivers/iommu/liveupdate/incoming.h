@@ -25,11 +25,13 @@ struct iommu_incoming;
 /**
  * struct iommu_incoming_host - where preserved memory comes from
  * @preserved_block: kho_preserved_block()
+ * @next_preserved: kho_next_preserved()
  * @restore_folio: kho_restore_folio()
  * @nr_pfns: page frames to look at for the set of preserved pages
  */
 struct iommu_incoming_host {
 	int (*preserved_block)(phys_addr_t phys, phys_addr_t *head);
+	unsigned long (*next_preserved)(unsigned long pfn, unsigned long end, unsigned int *order);
 	struct folio *(*restore_folio)(phys_addr_t phys);
 	unsigned long (*nr_pfns)(void);
 };
@@ -60,6 +62,7 @@ enum iommu_incoming_on_error {
 int iommu_incoming_parse_on_error(const char *value, enum iommu_incoming_on_error *on_error);
 int iommu_incoming_parse_verify(const char *value, enum iommuser_restore_level *level);
 enum iommuser_restore_level iommu_incoming_verify_level(void);
+const char *iommu_incoming_verify_name(enum iommuser_restore_level level);
 void iommu_incoming_note(void *report, const struct iommuser_finding *finding);
 void iommu_incoming_fail(const struct iommu_incoming_report *report, const char *what, int error);
 void iommu_incoming_fail_device(struct device *dev, const char *what, int error);
@@ -154,13 +157,14 @@ enum iommu_incoming_state {
  * @list: in the list of all owners that a group may have
  * @incoming: the handover
  * @device: position of the device's record
- * @iommufd_token: LUO token of the iommufd that owned the group
+ * @iommufd: physical address of the file data of the iommufd that owned the
+ *	group: what tells that iommufd when it is retrieved
  */
 struct iommu_incoming_owner {
 	struct list_head list;
 	struct iommu_incoming *incoming;
 	u64 device;
-	u64 iommufd_token;
+	u64 iommufd;
 };
 
 /**
@@ -238,6 +242,29 @@ struct iommu_incoming_device *iommu_incoming_find(struct iommu_incoming *incomin
 						  u64 bdf);
 bool iommu_incoming_unit_once(struct iommu_incoming *incoming, u64 token,
 			      struct iommuser_iommu *record);
+
+/* inject.c */
+
+#ifdef CONFIG_IOMMU_LIVEUPDATE_FAULT_INJECTION
+bool iommu_incoming_inject(const char *step);
+bool iommu_incoming_inject_device(const char *step);
+bool iommu_incoming_inject_again(int error);
+#else
+static inline bool iommu_incoming_inject(const char *step)
+{
+	return false;
+}
+
+static inline bool iommu_incoming_inject_device(const char *step)
+{
+	return false;
+}
+
+static inline bool iommu_incoming_inject_again(int error)
+{
+	return false;
+}
+#endif
 
 /* For the FLB's retrieve and finish. */
 int iommu_liveupdate_retrieve(u64 root, void **object);

@@ -3,16 +3,21 @@
  * What PCI and drivers ask about devices and domains that are preserved, and
  * about the jump to the next kernel.
  */
+#include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/iommu.h>
 #include <linux/iommu_liveupdate.h>
 #include <linux/kexec_handover.h>
 #include <linux/pci.h>
+#include <linux/rcupdate.h>
 
 bool iommu_liveupdate_device_outgoing(struct device *dev)
 {
-	struct dev_iommu *iommu = READ_ONCE(dev->iommu);
+	struct dev_iommu *iommu;
 
+	/* The device may just be removed. Pairs with dev_iommu_free(). */
+	guard(rcu)();
+	iommu = READ_ONCE(dev->iommu);
 	return iommu && READ_ONCE(iommu->liveupdate);
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_device_outgoing);

@@ -33,7 +33,7 @@
 #define LEGACY_BDF 0x0020
 #define SECOND_BDF 0x0028
 #define SCALABLE_BDF 0x0030
-#define IOMMUFD_TOKEN 0x100
+#define IOMMUFD_DATA 0x100000
 #define HWPT_TOKEN 3
 /* PDTS of a directory of two pages. */
 #define DIRECTORY_SIZE 3
@@ -192,6 +192,21 @@ static int fake_preserved_block(phys_addr_t phys, phys_addr_t *head)
 	return -ENOENT;
 }
 
+static unsigned long fake_next_preserved(unsigned long pfn, unsigned long end,
+					 unsigned int *order)
+{
+	unsigned long at = pfn;
+	void *entry;
+
+	if (pfn >= end)
+		return end;
+	entry = xa_find(&the_world->preserved, &at, end - 1, XA_PRESENT);
+	if (!entry)
+		return end;
+	*order = xa_to_value(entry);
+	return at;
+}
+
 static struct folio *fake_restore_folio(phys_addr_t phys)
 {
 	struct folio *folio;
@@ -216,6 +231,7 @@ static unsigned long fake_nr_pfns(void)
 
 static const struct iommu_incoming_host fake_host = {
 	.preserved_block = fake_preserved_block,
+	.next_preserved = fake_next_preserved,
 	.restore_folio = fake_restore_folio,
 	.nr_pfns = fake_nr_pfns,
 };
@@ -318,7 +334,7 @@ static void make_domain(struct world *world, unsigned int leaf_order)
 			iommuser_preserve_domain(&world->preserve, &record, MAX_PAGES,
 						 &world->domain));
 	KUNIT_ASSERT_EQ(world->test, 0,
-			iommuser_preserve_hwpt(&world->preserve, &world->domain, IOMMUFD_TOKEN,
+			iommuser_preserve_hwpt(&world->preserve, &world->domain, IOMMUFD_DATA,
 					       HWPT_TOKEN, &world->hwpt));
 }
 
@@ -329,7 +345,7 @@ static void make_device(struct world *world, unsigned int i, u32 bdf,
 	const struct iommuser_device_request request = {
 		.device = {
 			.bdf = bdf,
-			.owner_token = IOMMUFD_TOKEN,
+			.owner_token = IOMMUFD_DATA,
 			.group_size = 1,
 			.pasid_directory = pasid_directory,
 			.pasid_entries = pasid_directory ? 64 << (DIRECTORY_SIZE + 7) : 0,
@@ -562,7 +578,7 @@ static void expect_claimed(struct world *world)
 	KUNIT_ASSERT_NOT_NULL(test, device);
 	KUNIT_EXPECT_EQ(test, TEST_DID, device->record.did);
 	KUNIT_EXPECT_EQ(test, 1, device->unit);
-	KUNIT_EXPECT_EQ(test, IOMMUFD_TOKEN, device->owner->iommufd_token);
+	KUNIT_EXPECT_EQ(test, IOMMUFD_DATA, device->owner->iommufd);
 	KUNIT_EXPECT_NULL(test, iommu_incoming_find(incoming, 0, SCALABLE_BDF + 1));
 	KUNIT_EXPECT_NULL(test, iommu_incoming_find(incoming, 1, SCALABLE_BDF));
 

@@ -123,7 +123,7 @@ static void log_domain_findings(const struct iommuser_domain *record)
 }
 
 static int write_domain(struct iommu_liveupdate_handover *handover,
-			const struct iommuser_domain *record, u64 iommufd_token, u64 hwpt_token,
+			const struct iommuser_domain *record, u64 iommufd, u64 hwpt_token,
 			struct iommu_liveupdate_domain *preserved)
 {
 	struct iommuser_preserve *preserve = &handover->preserve;
@@ -139,14 +139,14 @@ static int write_domain(struct iommu_liveupdate_handover *handover,
 			log_domain_findings(record);
 		return preserve_errno(error);
 	}
-	error = iommuser_preserve_hwpt(preserve, &preserved->preserved, iommufd_token, hwpt_token,
+	error = iommuser_preserve_hwpt(preserve, &preserved->preserved, iommufd, hwpt_token,
 				       &preserved->hwpt);
 	if (error)
 		WARN_ON(iommuser_unpreserve_domain(preserve, &preserved->preserved));
 	return preserve_errno(error);
 }
 
-int iommu_liveupdate_preserve_domain(struct iommu_domain *domain, u64 iommufd_token,
+int iommu_liveupdate_preserve_domain(struct iommu_domain *domain, u64 iommufd,
 				     u64 hwpt_token)
 {
 	struct iommu_liveupdate_domain *preserved;
@@ -165,7 +165,7 @@ int iommu_liveupdate_preserve_domain(struct iommu_domain *domain, u64 iommufd_to
 	if (!preserved)
 		return -ENOMEM;
 	preserved->domain = domain;
-	ret = write_domain(outgoing, &record, iommufd_token, hwpt_token, preserved);
+	ret = write_domain(outgoing, &record, iommufd, hwpt_token, preserved);
 	if (ret) {
 		kfree(preserved);
 		return ret;
@@ -248,7 +248,7 @@ static bool modes_agree(const struct iommuser_iommu *iommu, const struct iommuse
 }
 
 static int write_device(struct iommu_liveupdate_handover *handover,
-			struct iommu_liveupdate_device *device, u64 iommufd_token)
+			struct iommu_liveupdate_device *device, u64 iommufd)
 {
 	const struct iommu_liveupdate_ops *ops = dev_iommu_ops(device->dev)->liveupdate_ops;
 	struct iommu_liveupdate_domain *domain = device->domain;
@@ -264,7 +264,7 @@ static int write_device(struct iommu_liveupdate_handover *handover,
 	ret = ops->describe_device(device->dev, domain->domain, &request);
 	if (ret)
 		return ret;
-	request.device.owner_token = iommufd_token;
+	request.device.owner_token = iommufd;
 	request.device.group_size = 1;
 	if (!modes_agree(&unit, &domain->preserved.record.domain, &request))
 		return -EOPNOTSUPP;
@@ -319,7 +319,7 @@ const struct iommuser_iommu *iommu_liveupdate_unit_record(struct iommu_device *i
 }
 
 static int preserve_device(struct iommu_liveupdate_handover *handover,
-			   struct iommu_liveupdate_device *device, u64 iommufd_token)
+			   struct iommu_liveupdate_device *device, u64 iommufd)
 {
 	struct device *dev = device->dev;
 	int ret;
@@ -333,7 +333,7 @@ static int preserve_device(struct iommu_liveupdate_handover *handover,
 	ret = iommu_group_set_liveupdate(dev, device->domain->domain, device);
 	if (ret)
 		goto put_unit;
-	ret = write_device(handover, device, iommufd_token);
+	ret = write_device(handover, device, iommufd);
 	if (ret)
 		goto clear_device;
 	list_add_tail(&device->list, &handover->devices);
@@ -364,7 +364,7 @@ static void drop_device(struct iommu_liveupdate_handover *handover,
 }
 
 int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *domain,
-				     u64 iommufd_token)
+				     u64 iommufd)
 {
 	struct iommu_liveupdate_device *device;
 	int ret;
@@ -382,7 +382,7 @@ int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *do
 		return -ENOMEM;
 	device->dev = dev;
 	device->domain = domain->liveupdate;
-	ret = preserve_device(outgoing, device, iommufd_token);
+	ret = preserve_device(outgoing, device, iommufd);
 	if (ret)
 		kfree(device);
 	return ret;

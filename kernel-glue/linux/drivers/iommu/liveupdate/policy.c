@@ -10,6 +10,10 @@
  *   iommu_liveupdate.verify=seal	check root, seals and records
  *   iommu_liveupdate.verify=tables	(default) and all hardware tables
  *   iommu_liveupdate.verify=closure	and that all of it is preserved
+ *
+ * The default is the cheapest level that reads every page table: 31 thousand
+ * instructions for each of their pages, against 4 with seal. closure takes 54,
+ * and 4 million for each GiB of the machine.
  */
 #define pr_fmt(fmt) "iommu: liveupdate: " fmt
 
@@ -124,6 +128,15 @@ module_param_cb(verify, &verify_param, NULL, 0444);
 enum iommuser_restore_level iommu_incoming_verify_level(void)
 {
 	return policy_verify;
+}
+
+/**
+ * iommu_incoming_verify_name() - what the command line calls a level
+ * @level: the level
+ */
+const char *iommu_incoming_verify_name(enum iommuser_restore_level level)
+{
+	return verify_names[level];
 }
 
 /**

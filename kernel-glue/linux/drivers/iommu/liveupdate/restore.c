@@ -89,6 +89,8 @@ struct iommu_domain *iommu_incoming_domain_get(struct iommu_incoming *incoming,
 	lockdep_assert_held(&iommu_incoming_lock);
 	if (entry->domain)
 		return entry->domain;
+	if (iommu_incoming_inject_device("making a domain"))
+		return ERR_PTR(-ENOMEM);
 	domain = incoming->ops->restore_domain(dev, &entry->record);
 	if (IS_ERR(domain))
 		return domain;

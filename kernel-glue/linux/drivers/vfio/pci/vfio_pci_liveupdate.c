@@ -198,8 +198,8 @@ static int vfio_pci_liveupdate_freeze(struct liveupdate_file_op_args *args)
 	return 0;
 }
 
-/* The record at @data, which must be the start of a page that KHO still preserves. */
-static const struct iommuser_vfio_pci_file_ser *find_record(u64 data)
+/* File data at @data, which must be the start of a page that KHO still preserves. */
+static const void *find_file_data(u64 data)
 {
 	phys_addr_t head;
 
@@ -216,13 +216,20 @@ static bool record_is_sound(const struct iommuser_vfio_pci_file_ser *record)
 	       !memchr_inv(record->reserved, 0, sizeof(record->reserved));
 }
 
-/* Does the file say the same as the state the device really runs on? */
+/*
+ * Does the file say the same as the state the device really runs on? That names
+ * its iommufd by the address of its file data, which holds the token.
+ */
 static bool record_is_true(const struct iommuser_vfio_pci_file_ser *record)
 {
+	const struct iommuser_iommufd_file_ser *iommufd;
 	struct iommuser_device device;
 
-	return iommu_liveupdate_incoming_device(record->segment, record->bdf, &device) &&
-	       device.phys == record->device && device.owner_token == record->iommufd_token;
+	if (!iommu_liveupdate_incoming_device(record->segment, record->bdf, &device) ||
+	    device.phys != record->device)
+		return false;
+	iommufd = find_file_data(device.owner_token);
+	return iommufd && iommufd->iommufd_token == record->iommufd_token;
 }
 
 static struct file *open_incoming(const struct iommuser_vfio_pci_file_ser *record)
@@ -248,7 +255,7 @@ static struct file *open_incoming(const struct iommuser_vfio_pci_file_ser *recor
  */
 static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
 {
-	const struct iommuser_vfio_pci_file_ser *record = find_record(args->serialized_data);
+	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
 	struct file *file = ERR_PTR(-EINVAL);
 
 	if (record && record_is_sound(record))
@@ -278,7 +285,7 @@ static bool vfio_pci_liveupdate_can_finish(struct liveupdate_file_op_args *args)
 
 static void vfio_pci_liveupdate_finish(struct liveupdate_file_op_args *args)
 {
-	if (find_record(args->serialized_data))
+	if (find_file_data(args->serialized_data))
 		kho_restore_free(phys_to_virt(args->serialized_data));
 }
 
