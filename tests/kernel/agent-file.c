@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,71 @@ int write_file(const char *path, const void *bytes, size_t length)
 		err = errno ? -errno : -EIO;
 	close(fd);
 	return err;
+}
+
+#define JOBS 8
+
+struct job {
+	char name[AGENT_NAME_MAX];
+	char path[PATH_MAX];
+	char text[256];
+	atomic_int result; /* BUSY, then what write_file() returned */
+};
+
+#define BUSY 1
+
+static struct job jobs[JOBS];
+
+static void *run_job(void *argument)
+{
+	struct job *job = argument;
+
+	atomic_store(&job->result, write_file(job->path, job->text, strlen(job->text)));
+	return NULL;
+}
+
+/* background NAME PATH -- TEXT: write to a file, which may take long, and answer at once */
+static int run_background(struct call *call)
+{
+	struct job *job = jobs;
+	pthread_t thread;
+	int err;
+
+	while (job < jobs + JOBS && job->name[0])
+		job++;
+	if (!call->rest || job == jobs + JOBS || strlen(call->rest) >= sizeof(job->text) ||
+	    strlen(call->words[0]) >= sizeof(job->name) ||
+	    strlen(call->words[1]) >= sizeof(job->path))
+		return refuse(call, EBADMSG, "nothing to write, too much of it, or too many jobs");
+	strcpy(job->name, call->words[0]);
+	strcpy(job->path, call->words[1]);
+	strcpy(job->text, call->rest);
+	atomic_store(&job->result, BUSY);
+	err = pthread_create(&thread, NULL, run_job, job);
+	if (err) {
+		job->name[0] = 0;
+		return -err;
+	}
+	pthread_detach(thread);
+	return 0;
+}
+
+/* background-state NAME: "busy", "done" or the name of its error */
+static int run_background_state(struct call *call)
+{
+	struct job *job = jobs;
+	int result;
+
+	while (job < jobs + JOBS && strcmp(job->name, call->words[0]) != 0)
+		job++;
+	if (job == jobs + JOBS)
+		return refuse(call, EBADMSG, "no job of that name");
+	result = atomic_load(&job->result);
+	if (result == BUSY)
+		reply(call, " busy");
+	else
+		reply(call, " %s", result ? strerrorname_np(-result) : "done");
+	return 0;
 }
 
 static int run_ping(struct call *call)
@@ -202,6 +269,8 @@ const struct command file_commands[] = {
 	{ "read", 1, run_read },
 	{ "write", 1, run_write },
 	{ "write-hex", 2, run_write_hex },
+	{ "background", 2, run_background },
+	{ "background-state", 1, run_background_state },
 	{ "ls", 1, run_ls },
 	{ "readlink", 1, run_readlink },
 	{ "exists", 1, run_exists },

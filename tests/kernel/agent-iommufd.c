@@ -158,12 +158,28 @@ static int run_copy(struct call *call)
 	return err;
 }
 
-/* hwpt IOMMUFD DEVICE PARENT [nest=1] [dirty=1] [pasid=1] [s1=PGTBL [width=48]]: the new id */
+/* fault-queue IOMMUFD FILE: the queue's id; what arrives in it is read from FILE */
+static int run_fault_queue(struct call *call)
+{
+	struct iommu_fault_alloc alloc = { .size = sizeof(alloc) };
+	struct object *iommufd;
+	int err = object_at(call, 0, &iommufd);
+
+	if (!err)
+		err = control(iommufd->fd, IOMMU_FAULT_QUEUE_ALLOC, &alloc);
+	if (!err)
+		err = new_object(call, call->words[1], (int)alloc.out_fault_fd, NULL);
+	if (!err)
+		reply(call, " %u", alloc.out_fault_id);
+	return err;
+}
+
+/* hwpt IOMMUFD DEVICE PARENT [nest=1] [dirty=1] [pasid=1] [fault=QUEUE] [s1=PGTBL [width=48]]: its id */
 static int run_hwpt(struct call *call)
 {
 	struct iommu_hwpt_alloc alloc = { .size = sizeof(alloc) };
 	struct iommu_hwpt_vtd_s1 stage1 = { 0 };
-	uint64_t device, parent, nest, dirty, pasid, width, table;
+	uint64_t device, parent, nest, dirty, pasid, fault, width, table;
 	struct object *iommufd;
 	int err;
 
@@ -171,6 +187,7 @@ static int run_hwpt(struct call *call)
 	    (err = number_at(call, 2, &parent)) || (err = number_option(call, "nest", 0, &nest)) ||
 	    (err = number_option(call, "dirty", 0, &dirty)) ||
 	    (err = number_option(call, "pasid", 0, &pasid)) ||
+	    (err = number_option(call, "fault", 0, &fault)) ||
 	    (err = number_option(call, "s1", 0, &table)) ||
 	    (err = number_option(call, "width", 48, &width)))
 		return err;
@@ -178,7 +195,9 @@ static int run_hwpt(struct call *call)
 	alloc.pt_id = (uint32_t)parent;
 	alloc.flags = (nest ? IOMMU_HWPT_ALLOC_NEST_PARENT : 0) |
 		      (dirty ? IOMMU_HWPT_ALLOC_DIRTY_TRACKING : 0) |
-		      (pasid ? IOMMU_HWPT_ALLOC_PASID : 0);
+		      (pasid ? IOMMU_HWPT_ALLOC_PASID : 0) |
+		      (fault ? IOMMU_HWPT_FAULT_ID_VALID : 0);
+	alloc.fault_id = (uint32_t)fault;
 	if (text_option(call, "s1")) {
 		stage1.pgtbl_addr = table;
 		stage1.addr_width = (uint32_t)width;
@@ -308,6 +327,7 @@ const struct command iommufd_commands[] = {
 	{ "map", 4, run_map },
 	{ "unmap", 4, run_unmap },
 	{ "copy", 5, run_copy },
+	{ "fault-queue", 2, run_fault_queue },
 	{ "hwpt", 3, run_hwpt },
 	{ "destroy", 2, run_destroy },
 	{ "dirty-tracking", 3, run_dirty_tracking },

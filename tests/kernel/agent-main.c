@@ -262,8 +262,8 @@ static const struct command *find_command(const char *name)
 }
 
 /*
- * failnth=N on any command: the Nth allocation of the command fails (a kernel with fault injection).
- * The reply ends in "failnth=LEFT", 0 when it came to that.
+ * failnth=N on any command: its Nth allocation fails (a kernel with fault injection). The reply
+ * ends in "failnth=LEFT", 0 when it came to that.
  */
 static int run_command(const struct command *command, struct call *call)
 {

@@ -31,7 +31,7 @@ glue_tree() {
 
 	if [ ! -d "$tree" ]; then
 		rm -rf "$tree.part"
-		cp -a --reflink=auto "$pristine" "$tree.part"
+		cp -a --reflink=auto "$(realpath "$pristine")" "$tree.part"
 		mv "$tree.part" "$tree"
 	fi
 	"$root/kernel-glue/install.sh" "$tree" >&2

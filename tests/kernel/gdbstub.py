@@ -65,9 +65,16 @@ class Gdb:
         """Read memory through the stopped processor's page tables."""
         return self._read_memory(address, length, False)
 
+    def write_virtual(self, address, data):
+        """Write memory through the stopped processor's page tables, code too."""
+        self._write_memory(address, data, False)
+
     def write(self, address, data):
         """Write guest-physical memory."""
-        self._mode(True)
+        self._write_memory(address, data, True)
+
+    def _write_memory(self, address, data, physical):
+        self._mode(physical)
         for at in range(0, len(data), CHUNK):
             part = data[at:at + CHUNK]
             self._expect_ok(f"M{address + at:x},{len(part):x}:{part.hex()}")

@@ -3,11 +3,18 @@
 import functools
 import json
 import os
+import re
 import subprocess
 
 from vm import MODES, VM, VmError
 
 SCENARIOS = []
+# What a kernel prints when it has found a mistake of its own.
+SPLAT = re.compile(r"^.*(?:\bWARNING: |\bBUG: |KASAN: |UBSAN: |kmemleak: [1-9][0-9]* new suspected|"
+                   r"INFO: possible |INFO: task .* blocked|suspicious RCU usage|refcount_t: |"
+                   r"list_(?:add|del) corruption|DEBUG_LOCKS_WARN_ON|ODEBUG: |Oops: |"
+                   r"bad page state|Bad page map|general protection fault|kernel BUG at ).*",
+                   re.MULTILINE | re.IGNORECASE)
 
 
 class Skip(Exception):
@@ -17,27 +24,29 @@ class Skip(Exception):
 class Scenario:
     """A function with the modes and kernels it is for."""
 
-    def __init__(self, function, name, modes, needs):
+    def __init__(self, function, name, modes, needs, splats):
         self.function = function
+        self.splats = [re.compile(pattern) for pattern in splats]
         self.name = name
         self.modes = tuple(modes)
         self.needs = tuple(needs)
 
 
-def scenario(name, *, modes=MODES, needs=("glue",)):
+def scenario(name, *, modes=MODES, needs=("glue",), splats=()):
     """Register a scenario.
 
     modes: VT-d modes it applies to.
     needs: what has to be there: "glue" (--kernel), "stock" (--stock), "next" (--next), "debug"
     (--kernel is a debug build), "tool" (iommu-kho-dump), "NAME=y" (that option in the kernel the
     scenario boots: --kernel if "glue" is needed, else --stock).
+    splats: patterns of warnings that it provokes; any other on a console makes it fail.
     """
     unknown = [mode for mode in modes if mode not in MODES]
     if unknown or not modes:
         raise ValueError(f"{name}: modes {modes}")
 
     def register(function):
-        SCENARIOS.append(Scenario(function, name, modes, needs))
+        SCENARIOS.append(Scenario(function, name, modes, needs, splats))
         return function
     return register
 
@@ -67,6 +76,14 @@ class Lab:
         """End everything the scenario started."""
         for machine in self.machines:
             machine.stop()
+
+    def check_consoles(self, expected):
+        """Fail if a kernel found a mistake of its own, other than the expected ones."""
+        for machine in self.machines:
+            for match in SPLAT.finditer(machine.console()):
+                line = match.group(0).strip()
+                if not any(pattern.search(line) for pattern in expected):
+                    raise VmError(f"{machine.name}: {line}")
 
     def require(self, needs):
         """Skip the scenario unless everything it needs is there."""
@@ -149,7 +166,7 @@ class Lab:
 def tool_path(root):
     """iommu-kho-dump of the usual build directories, or None."""
     for build in ("build/dev", "build/release", "build"):
-        path = os.path.join(root, build, "tools/iommu-kho-dump/iommu-kho-dump")
+        path = os.path.join(root, build, "iommu-kho-dump")
         if os.access(path, os.X_OK):
             return path
     return None

@@ -20,26 +20,38 @@ def mark(vm, guest, token=HWPT_TOKEN):
     vm.ok(f"mark {guest.iommufd} {guest.hwpt} {token:#x}")
 
 
-def preserve_memory(vm, guest, session="session0"):
-    """Preserve the guest's memory."""
-    vm.ok(f"preserve {session} {steps.MEMFD_TOKEN:#x} {guest.memory}")
+def preserve_memory(vm, guest, session="session0", apart=0):
+    """Preserve the guest's memory; apart: how far its tokens are from the usual ones."""
+    vm.ok(f"preserve {session} {steps.MEMFD_TOKEN + apart:#x} {guest.memory}")
 
 
-def preserve_rest(vm, guest, session="session0"):
+def preserve_rest(vm, guest, session="session0", apart=0):
     """Preserve the iommufd and the device of a guest whose memory is preserved."""
-    vm.ok(f"preserve {session} {IOMMUFD_TOKEN:#x} {guest.iommufd}")
-    vm.ok(f"preserve {session} {CDEV_TOKEN:#x} {guest.cdev}")
+    vm.ok(f"preserve {session} {IOMMUFD_TOKEN + apart:#x} {guest.iommufd}")
+    vm.ok(f"preserve {session} {CDEV_TOKEN + apart:#x} {guest.cdev}")
 
 
-def preserve(vm, guest, session="session0"):
+def preserve(vm, guest, session="session0", apart=0):
     """Preserve all of a guest whose HWPT is marked."""
-    preserve_memory(vm, guest, session)
-    preserve_rest(vm, guest, session)
+    preserve_memory(vm, guest, session, apart)
+    preserve_rest(vm, guest, session, apart)
 
 
-def preserved_guest(vm, **options):
-    """edu under vfio with everything preserved in a session."""
-    guest = steps.edu_guest(vm, **options)
+def device_guest(vm, bdf, iova=steps.IOVA, size=steps.SIZE):
+    """Like steps.edu_guest(), with a device of the scenario's choice, whose BARs stay unmapped."""
+    guest = steps.open_device(vm, bdf)
+    steps.make_memory(vm, guest.memory, size)
+    guest.ioas = vm.num(f"ioas {guest.iommufd}")
+    guest.hwpt = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas}")
+    vm.ok(f"attach {guest.cdev} {guest.hwpt}")
+    vm.ok(f"map-file {guest.iommufd} {guest.ioas} {guest.memory} {size} iova={iova:#x}")
+    steps.enable_master(vm, guest.cdev)
+    return guest
+
+
+def preserved_guest(vm, bdf=None, **options):
+    """edu, or another device, under vfio with everything preserved in a session."""
+    guest = device_guest(vm, bdf) if bdf else steps.edu_guest(vm, **options)
     mark(vm, guest)
     steps.open_session(vm)
     preserve(vm, guest)
@@ -107,9 +119,9 @@ def show(lab, image, *words):
     return json.loads(text)
 
 
-def translate(lab, image, iova, bdf=EDU):
+def translate(lab, image, iova, bdf=EDU, words=()):
     """Where the hardware's tables of an image lead an address: the tool's answer."""
-    status, text = run_tool(lab, "translate", "--json", bdf, hex(iova), image)
+    status, text = run_tool(lab, "translate", "--json", *words, bdf, hex(iova), image)
     check(status in (0, 1), f"exit status {status} of translate ({text[:2000]})")
     return json.loads(text)
 
@@ -118,6 +130,16 @@ def context_entries(vm):
     """Requesters that have a context entry, as the kernel prints them: {"00:04.0", ...}."""
     text = vm.read("/sys/kernel/debug/iommu/intel/dmar_translation_struct")
     return {line.split()[0] for line in text.splitlines() if line[2:3] == ":" and "." in line[:8]}
+
+
+def carried(vm, guest, bdf=EDU, memory=True):
+    """In the next kernel: the device still does its DMA into memory that then is retrieved."""
+    steps.edu_copy(vm, resource(vm, bdf))
+    steps.reopen_session(vm)
+    if memory:
+        steps.retrieve_memory(vm, memory=guest.memory)
+        steps.check_copied(vm, guest.memory)
+    equal(vm.faults(), [], "DMAR faults")
 
 
 def second_guest(vm, bdf, suffix="1"):

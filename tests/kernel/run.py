@@ -129,6 +129,7 @@ def run_one(settings, mode, item, directory):
     try:
         lab.require(item.needs)
         item.function(lab)
+        lab.check_consoles(item.splats)
         result.status = "ok"
     except Skip as skip:
         result.status = "skip"

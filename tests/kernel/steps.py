@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Steps that scenarios share: a guest's memory under a device's DMA, sessions, DMA at a moment of
 the host's choice."""
+import re
 import struct
 import time
 
 from harness import check, equal
-from vm import EDU, RNG
+from vm import EDU, RNG, SLOWER
 
 # Above 4 GiB and not aligned to a superpage.
 IOVA = 0x1000003000
@@ -98,6 +99,46 @@ def edu_copy(vm, bar, source=COPY_FROM, target=COPY_TO, length=COPY_LENGTH, iova
     edu_store(vm, bar, target, length, iova)
 
 
+def outside_config(vm, bdf, offset, value):
+    """Write a device's config space (bus 0) past the guest, running or not."""
+    device, function = int(bdf[8:10], 16), int(bdf[11:])
+    vm.qmp.monitor(f"o /w 0xcf8 {1 << 31 | device << 11 | function << 8 | offset:#x}")
+    vm.qmp.monitor(f"o /w 0xcfc {value:#x}")
+
+
+def bar_address(vm, bdf=EDU):
+    """Physical address of a device's BAR 0."""
+    return vm.num(f"config-read {bdf} 0x10 4") & ~0xf
+
+
+def outside_store(gdb, address, offset, length=COPY_LENGTH, iova=IOVA):
+    """While the guest stands still: have edu write its buffer to memory 100 ms of guest time later.
+
+    This is a DMA that is under way whatever the guest does next. address: bar_address().
+    """
+    for register, value in ((0x80, 0x40000), (0x88, iova + offset), (0x90, length), (0x98, 3)):
+        gdb.write_u64(address + register, value)
+
+
+def outside_done(vm, address):
+    """Has edu carried out what it was told?"""
+    return not vm.physical(address + 0x98)[0] & 1
+
+
+def fault_count(vm, bdf=EDU, text=r"DMA \w+"):
+    """DMA faults of a device that the kernel logged."""
+    return len(re.findall(rf"DMAR: \[{text}.*\[{bdf}\]", vm.console()))
+
+
+def wait_fault(vm, bdf=EDU, before=0, timeout=30):
+    """Wait until the kernel has logged more faults of a device than before."""
+    end = time.monotonic() + timeout * SLOWER
+    while fault_count(vm, bdf) <= before:
+        check(time.monotonic() < end, f"the DMA of {bdf} made no fault")
+        vm.check_alive()
+        time.sleep(0.1)
+
+
 def check_copied(vm, memory, source=COPY_FROM, target=COPY_TO, length=COPY_LENGTH, seed=SEED):
     """A copy has arrived, and nothing else of the memory changed."""
     equal(vm.num(f"check {memory} {seed} off={target} len={length} from={source}"), 0,
@@ -154,10 +195,18 @@ def retrieve_memory(vm, session="session0", token=MEMFD_TOKEN, memory="memory0")
 
 def wait_memory(read, expected, what, timeout=30):
     """Wait until a function that reads guest memory returns what is expected."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * SLOWER
     while read() != expected:
         check(time.monotonic() < end, f"{what} never arrived")
         time.sleep(0.05)
+
+
+def enable_failures(vm):
+    """Let failnth=N also reach allocations that may sleep, and single pages."""
+    for name in ("failslab", "fail_page_alloc"):
+        vm.write(f"/sys/kernel/debug/{name}/ignore-gfp-wait", "N")
+    vm.write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N")
+    vm.write("/sys/kernel/debug/fail_page_alloc/min-order", "0")
 
 
 class VirtioRng:
@@ -221,7 +270,7 @@ class VirtioRng:
 
     def wait_request(self, timeout=10):
         """Wait until the device wants bytes for the posted buffer."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * SLOWER
         wanted = 0
         while wanted < self.LENGTH:
             wanted += sum(self.vm.rng_requests())

@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -124,6 +125,7 @@ class VM:
 
     kernels: the kernel it boots and those it can jump into, in order.
     devices: further QEMU arguments, as words.
+    rng: a virtio-rng device; as a text, with these properties.
     scratch: KHO's areas, which the next kernel's image and first allocations have to fit into.
     """
 
@@ -152,7 +154,8 @@ class VM:
             file.write(nested_initrd(agent, self.kernels, files or {}))
         # QEMU goes when we go, however that happens.
         words = ["setpriv", "--pdeathsig", "KILL", "--"] + list(qemu) + [
-            "-accel", "tcg,thread=multi", "-M", "q35", "-m", memory, "-smp", str(processors),
+            "-accel", "tcg,thread=multi", "-M", "q35", "-m", memory,
+            "-smp", str(processors),
             "-nodefaults", "-no-user-config", "-display", "none", "-S",
             "-action", "reboot=shutdown,shutdown=pause",
             "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
@@ -164,14 +167,15 @@ class VM:
             "-qmp", f"unix:{self._socket('qmp')},server=on,wait=off",
             "-gdb", f"unix:{self._socket('gdb')},server=on,wait=off",
             "-kernel", self.kernels[0].image, "-initrd", initrd, "-append", self.cmdline]
+        words += list(devices)
         if edu:
             words += ["-device", "edu,id=edu0,addr=04.0,dma_mask=0xffffffffffffffff"]
         if rng:
             words += ["-chardev", f"socket,id=egd,path={self._socket('egd')},server=on,wait=off",
                       "-object", "rng-egd,id=entropy,chardev=egd",
                       "-device", "virtio-rng-pci,id=rng0,rng=entropy,addr=05.0,max-bytes=64,period=20,"
-                                 "disable-legacy=on,iommu_platform=on"]
-        words += list(devices)
+                                 "disable-legacy=on,iommu_platform=on" +
+                                 (f",{rng}" if isinstance(rng, str) else "")]
         self._log = open(os.path.join(directory, "qemu.log"), "wb")
         self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self._log,
                                          stderr=self._log, start_new_session=True)
@@ -210,9 +214,7 @@ class VM:
         for stream in (self._agent, self._gdb, self.qmp, self._rng, self._log):
             if stream is not None:
                 stream.close()
-        for name in os.listdir(self._sockets):
-            os.unlink(os.path.join(self._sockets, name))
-        os.rmdir(self._sockets)
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
     @property
     def kernel(self):
@@ -320,6 +322,21 @@ class VM:
             during()
         self.wait_stop(timeout)
         self.gdb.clear(address)
+
+    def spin_until(self, condition, timeout=60):
+        """While stopped: have this processor run in circles until something has come about."""
+        gdb = self.gdb
+        at = gdb.rip()
+        code = gdb.read_virtual(at, 2)
+        gdb.write_virtual(at, b"\xeb\xfe")
+        gdb.go_on()
+        end = time.monotonic() + timeout * SLOWER
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError("nothing came about while the guest ran in circles")
+            time.sleep(0.05)
+        gdb.interrupt()
+        gdb.write_virtual(at, code)
 
     def run_to(self, symbol, command, timeout=120):
         """Send a command and stop where the kernel reaches a symbol because of it."""

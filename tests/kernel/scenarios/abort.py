@@ -9,7 +9,8 @@ PAGES = "nr_iommu_pages"
 
 
 def iommu_pages(vm):
-    """Pages that the kernel accounts to IOMMU tables."""
+    """Pages that the kernel accounts to IOMMU tables, what each CPU keeps to itself included."""
+    vm.write("/proc/sys/vm/stat_refresh", "1")
     for line in vm.read("/proc/vmstat").splitlines():
         name, value = line.split()
         if name == PAGES:
@@ -32,6 +33,7 @@ def abort_and_again(lab):
     vm = lab.start()
     guest = steps.edu_guest(vm)
     preserving.mark(vm, guest)
+    check_mutable(vm, guest)
     pages = iommu_pages(vm)
     for round_number in range(3):
         steps.open_session(vm)
@@ -100,6 +102,64 @@ def abort_one_of_two(lab):
         steps.check_copied(vm, kept.memory)
         equal(vm.faults(), [], "DMAR faults")
         vm.stop()
+
+
+@scenario("unpreserve-in-every-order", needs=["glue", "tool"])
+def every_order(lab):
+    """Two iommufds of one process, their files preserved and let go in different orders.
+
+    LUO takes the files of a session back last one first, and sessions when they are closed.
+    """
+    vm = lab.start(devices=("-device", "edu,id=edu1,addr=06.0,dma_mask=0xffffffffffffffff"))
+    first = steps.edu_guest(vm)
+    second = preserving.second_guest(vm, "0000:00:06.0")
+    for guest in (first, second):
+        preserving.mark(vm, guest)
+        check_mutable(vm, guest)
+    vm.kexec()
+    vm.ok("open liveupdate0 /dev/liveupdate")
+    before = preserving.preserved_memory(lab, vm)
+    pages = iommu_pages(vm)
+
+    def together():
+        vm.ok("session session0 liveupdate0 vm-0")
+        preserving.preserve(vm, first)
+        preserving.preserve(vm, second, apart=1)
+        vm.ok("close session0")
+
+    def interleaved():
+        vm.ok("session session0 liveupdate0 vm-0")
+        for which, token, file in ((1, steps.MEMFD_TOKEN, second.memory),
+                                   (0, steps.MEMFD_TOKEN, first.memory),
+                                   (1, IOMMUFD_TOKEN, second.iommufd),
+                                   (0, IOMMUFD_TOKEN, first.iommufd),
+                                   (0, CDEV_TOKEN, first.cdev), (1, CDEV_TOKEN, second.cdev)):
+            vm.ok(f"preserve session0 {token + which:#x} {file}")
+        vm.ok("close session0")
+
+    def apart(order):
+        for name, guest in (("0", first), ("1", second)):
+            vm.ok(f"session session{name} liveupdate0 vm-{name}")
+            preserving.preserve(vm, guest, f"session{name}")
+        for name in order:
+            vm.ok(f"close session{name}")
+
+    for let_go in (together, interleaved, lambda: apart("01"), lambda: apart("10")):
+        let_go()
+        for guest in (first, second):
+            check_mutable(vm, guest)
+        equal(iommu_pages(vm), pages, "pages of IOMMU tables")
+        equal(preserving.preserved_memory(lab, vm), before, "what KHO preserves")
+
+    vm.ok("session session0 liveupdate0 vm-1")
+    preserving.preserve(vm, second, apart=1)
+    preserving.preserve(vm, first)
+    vm.jump()
+    preserving.carried(vm, first)
+    steps.retrieve_memory(vm, token=steps.MEMFD_TOKEN + 1, memory=second.memory)
+    equal(vm.num(f"check {second.memory} {steps.SEED}"), 0, "words of the other memory that differ")
+    steps.edu_copy(vm, preserving.resource(vm, "0000:00:06.0", "resource1"))
+    steps.check_copied(vm, second.memory)
 
 
 @scenario("wrong-order")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """A device's DMA before, across and after the jump."""
 import os
-import time
 
 import preserving
 import steps
@@ -50,17 +49,20 @@ def through_the_jump(lab):
 
 @scenario("dma-in-flight-edu")
 def in_flight_edu(lab):
-    """A DMA that was started right before reboot() lands while no kernel is up."""
+    """A DMA that is under way at the jump lands while no kernel is up."""
     vm = lab.start()
     guest = preserving.preserved_guest(vm)
     page = steps.page_of(vm, guest.memory, steps.COPY_TO)
     steps.edu_load(vm, guest.bar, steps.COPY_FROM)
+    bar = steps.bar_address(vm)
+    expected = vm.data(f"peek {guest.memory} {steps.COPY_FROM} 64")
     vm.kexec()
-    before = vm.data(f"peek {guest.memory} {steps.COPY_TO} 64")
-    steps.edu_store(vm, guest.bar, steps.COPY_TO, wait=0)
     gdb = vm.jump_stopped()
-    lab.notes.append("at the jump the DMA had " +
-                     ("not yet landed" if gdb.read(page, 64) == before else "landed already"))
+    check(gdb.read(page, 64) != expected, "the target holds the bytes already")
+    steps.outside_store(gdb, bar, steps.COPY_TO)
+    vm.next_stop("start_kernel")
+    check(steps.outside_done(vm, bar), "the DMA has not happened yet")
+    equal(gdb.read(page, 64), expected, "memory when start_kernel() is reached")
     vm.land()
     back_in_second_kernel(vm, guest)
     steps.check_copied(vm, guest.memory)
@@ -69,7 +71,8 @@ def in_flight_edu(lab):
 
 def feed_running(rng, data):
     """Feed the device once the machine runs again: what comes before, it drops."""
-    time.sleep(0.1)
+    steps.wait_memory(lambda: rng.vm.qmp.execute("query-status")["running"], True,
+                      "the machine's going on")
     rng.feed(data)
 
 

@@ -18,6 +18,9 @@ TOKENS = (0x1234, 0x1235)
 UNDERFLOW = r"refcount_t: underflow; use-after-free"
 ADDITION = r"refcount_t: addition on 0; use-after-free"
 OOPS = r"BUG: unable to handle page fault for address"
+# The defects themselves, and what follows from them.
+SPLATS = [r"refcount_t: |refcount\.c|unable to handle|Oops: |general protection fault|"
+          r"liveupdate|kexec_handover|memfd|bad page state"]
 KILLED = "Kernel panic - not syncing: Attempted to kill init!"
 
 
@@ -112,7 +115,7 @@ def empty_session_block(lab):
             vm.land()
 
 
-@scenario("linux-k15-flb-count-huge", modes=MODES, needs=NEEDS)
+@scenario("linux-k15-flb-count-huge", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_count_huge(lab):
     """The count of the FLB page is believed: the search for an absent FLB runs off memory."""
     def forge(handover):
@@ -125,7 +128,7 @@ def flb_count_huge(lab):
     expect_oops(vm, "luo_flb_retrieve_one")
 
 
-@scenario("linux-k15-flb-count-next-page", modes=MODES, needs=NEEDS)
+@scenario("linux-k15-flb-count-next-page", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_count_next_page(lab):
     """With a count just over the limit, the page behind the FLB page is taken for an FLB's data."""
     planted = 0x1122334455667788
@@ -145,7 +148,7 @@ def flb_count_next_page(lab):
     lab.note(f"data handle taken from the page behind: {handle}, planted at the jump: {planted:x}")
 
 
-@scenario("linux-k15-flb-name-unterminated", modes=MODES, needs=NEEDS)
+@scenario("linux-k15-flb-name-unterminated", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_name_unterminated(lab):
     """A name without NUL does no harm: the comparison ends with the kernel's own string."""
     vm, status, found = at_the_jump(lab, lambda handover: handover.gdb.write(
@@ -156,7 +159,7 @@ def flb_name_unterminated(lab):
     check(f"{FLB}: found" not in vm.console(), "the FLB was found under a wrong name")
 
 
-@scenario("linux-k16-flb-users-zero", modes=MODES, needs=NEEDS)
+@scenario("linux-k16-flb-users-zero", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_users_zero(lab):
     """A use count of 0, or of 2^32, which is cut to 0: used after its end from the first use on."""
     for users in (0, 1 << 32):
@@ -170,7 +173,7 @@ def flb_users_zero(lab):
         check(f"{FLB}: finish was triggered" not in vm.console(), "the FLB was finished")
 
 
-@scenario("linux-k16-flb-users-few", modes=MODES, needs=NEEDS)
+@scenario("linux-k16-flb-users-few", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_users_few(lab):
     """A use count that is too small: the FLB is finished while a file still depends on it."""
     vm, _, _ = at_the_jump(lab, lambda handover: flb_users(handover, 1), sessions=2)
@@ -182,7 +185,7 @@ def flb_users_few(lab):
     vm.wait_console(UNDERFLOW)
 
 
-@scenario("linux-k16-flb-users-many", modes=MODES, needs=NEEDS)
+@scenario("linux-k16-flb-users-many", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_users_many(lab):
     """A use count that is too large: the FLB is never finished."""
     vm, status, found = at_the_jump(lab, lambda handover: flb_users(handover, 3))
@@ -194,7 +197,7 @@ def flb_users_many(lab):
     check(f"{FLB}: finish was triggered" not in vm.console(), "the FLB was finished")
 
 
-@scenario("linux-flb-not-handed-over", modes=MODES, needs=NEEDS)
+@scenario("linux-flb-not-handed-over", modes=MODES, needs=NEEDS, splats=SPLATS)
 def flb_not_handed_over(lab):
     """What a kernel that knows no FLB hands over, to one that knows three."""
     vm, status, _ = at_the_jump(lab, lambda handover: flb_count(handover, 0))
@@ -206,7 +209,7 @@ def flb_not_handed_over(lab):
     vm.wait_console(r"\? liveupdate_flb_put_incoming\+")
 
 
-@scenario("linux-k20-memfd-folios-many", modes=MODES, needs=NEEDS)
+@scenario("linux-k20-memfd-folios-many", modes=MODES, needs=NEEDS, splats=SPLATS)
 def memfd_folios_many(lab):
     """One folio more than the array holds: read behind the array, by retrieve and by finish."""
     def forge(handover):
@@ -222,7 +225,7 @@ def memfd_folios_many(lab):
         expect_oops(vm, function)
 
 
-@scenario("linux-k20-memfd-folios-few", modes=MODES, needs=NEEDS)
+@scenario("linux-k20-memfd-folios-few", modes=MODES, needs=NEEDS, splats=SPLATS)
 def memfd_folios_few(lab):
     """One folio less: its page is lost without a word and reads as zeros."""
     def forge(handover):
@@ -237,7 +240,7 @@ def memfd_folios_few(lab):
     equal(vm.data("peek memory0 0x3ff000 4096"), bytes(4096), "the last page")
 
 
-@scenario("linux-k21-order-32", modes=MODES, needs=NEEDS)
+@scenario("linux-k21-order-32", modes=MODES, needs=NEEDS, splats=SPLATS)
 def order_32(lab):
     """An order of 32 passes the checks (the shift wraps), the area is laid out wrongly, an oops."""
     vm, status, found = at_the_jump(lab, lambda handover: handover.gdb.write(
@@ -248,7 +251,7 @@ def order_32(lab):
     expect_oops(vm, "memfd_luo_retrieve")
 
 
-@scenario("linux-k21-wild-chunk", modes=MODES, needs=NEEDS)
+@scenario("linux-k21-wild-chunk", modes=MODES, needs=NEEDS, splats=SPLATS)
 def wild_chunk(lab):
     """The address of a chunk is followed before anything looks at it."""
     vm, status, found = at_the_jump(lab, lambda handover: handover.gdb.write_u64(
@@ -264,7 +267,7 @@ def memory_total(vm):
     return int(re.search(r"MemTotal: +(\d+) kB", vm.read("/proc/meminfo")).group(1))
 
 
-@scenario("linux-k21-refused-and-leaked", modes=MODES, needs=NEEDS)
+@scenario("linux-k21-refused-and-leaked", modes=MODES, needs=NEEDS, splats=SPLATS)
 def refused_and_leaked(lab):
     """Sums and orders that don't fit, and a chain that bites its tail, are refused; the memfd's
     memory is then lost for good."""

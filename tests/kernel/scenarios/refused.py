@@ -4,7 +4,7 @@ import preserving
 import steps
 from harness import check, equal, scenario
 from preserving import CDEV_TOKEN, HWPT_TOKEN, IOMMUFD_TOKEN
-from vm import EDU, RNG
+from vm import RNG
 
 FAR = steps.IOVA + (1 << 30)
 
@@ -129,11 +129,8 @@ def busy(lab):
             f"destroy {iommufd} {hwpt}",
             f"destroy {iommufd} {ioas}",
             f"dirty-tracking {iommufd} {hwpt} 1",
-            f"attach {further.cdev} {hwpt}",
-            f"reset {cdev}"):
+            f"attach {further.cdev} {hwpt}"):
         vm.err("EBUSY", command)
-    check(vm.attempt(f"write /sys/bus/pci/devices/{EDU}/reset -- 1") is not None,
-          "the device could be reset through sysfs")
     vm.ok(f"attach {further.cdev} {spare}")
     steps.edu_copy(vm, guest.bar)
     steps.check_copied(vm, guest.memory)
@@ -155,3 +152,63 @@ def nested(lab):
         return
     parent = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas} nest=1")
     vm.err("EOPNOTSUPP", f"mark {guest.iommufd} {parent} 1")
+
+
+@scenario("refused-fault-queue")
+def fault_queue(lab):
+    """An HWPT whose page faults go to user space: nobody would answer them during the jump."""
+    vm = lab.start()
+    guest = steps.edu_guest(vm)
+    preserving.mark(vm, guest)
+    queue = vm.num(f"fault-queue {guest.iommufd} faults0")
+    hwpt = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas} fault={queue}")
+    vm.ok(f"mark {guest.iommufd} {hwpt} 2")
+    refuse(vm, guest, "EOPNOTSUPP")
+    vm.ok(f"destroy {guest.iommufd} {hwpt}")
+    steps.open_session(vm)
+    preserving.preserve(vm, guest)
+
+
+@scenario("refused-pasid", modes=["scalable", "first-stage"])
+def pasid(lab):
+    """An HWPT made for PASIDs is refused; so would be a device with a PASID attached."""
+    vm = lab.start()
+    guest = steps.edu_guest(vm)
+    preserving.mark(vm, guest)
+    hwpt = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas} pasid=1")
+    vm.ok(f"mark {guest.iommufd} {hwpt} 2")
+    refuse(vm, guest, "EOPNOTSUPP")
+    error = vm.attempt(f"attach {guest.cdev} {hwpt} pasid=7")
+    lab.note(f"attaching a PASID: {error or 'done'}")
+    if error is None:
+        vm.ok(f"detach {guest.cdev} pasid=7")
+    vm.ok(f"destroy {guest.iommufd} {hwpt}")
+    check(error, "this device has PASIDs now: attach one and preserve the device, too")
+    steps.open_session(vm)
+    preserving.preserve(vm, guest)
+
+
+@scenario("refused-tokens")
+def tokens(lab):
+    """A token or a file that is taken: by any kind of file, in this session or another one."""
+    vm = lab.start()
+    guest = steps.edu_guest(vm)
+    preserving.mark(vm, guest)
+    steps.open_session(vm)
+    preserving.preserve_memory(vm, guest)
+    vm.err("EEXIST", f"preserve session0 {steps.MEMFD_TOKEN:#x} {guest.iommufd}")
+    vm.ok(f"preserve session0 {IOMMUFD_TOKEN:#x} {guest.iommufd}")
+    for token in (steps.MEMFD_TOKEN, IOMMUFD_TOKEN):
+        vm.err("EEXIST", f"preserve session0 {token:#x} {guest.cdev}")
+    vm.ok(f"preserve session0 {CDEV_TOKEN:#x} {guest.cdev}")
+    steps.make_memory(vm, "memory9", 65536)
+    for token in (steps.MEMFD_TOKEN, IOMMUFD_TOKEN, CDEV_TOKEN):
+        vm.err("EEXIST", f"preserve session0 {token:#x} memory9")
+    vm.ok("session session1 liveupdate0 vm-9")
+    for file in (guest.memory, guest.iommufd, guest.cdev):
+        vm.err("EBUSY", f"preserve session0 0x999 {file}")
+        vm.err("EBUSY", f"preserve session1 0x999 {file}")
+    vm.err("EEXIST", f"session session2 liveupdate0 {steps.SESSION}")
+    vm.kexec()
+    vm.jump()
+    preserving.carried(vm, guest)

@@ -11,14 +11,7 @@ EDU_ARGUMENTS = "dma_mask=0xffffffffffffffff"
 
 def guest_at(vm, bdf):
     """A marked guest whose device is at an address of the scenario's choice."""
-    guest = steps.open_device(vm, bdf)
-    steps.make_memory(vm, guest.memory)
-    guest.ioas = vm.num(f"ioas {guest.iommufd}")
-    guest.hwpt = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas}")
-    vm.ok(f"attach {guest.cdev} {guest.hwpt}")
-    vm.ok(f"map-file {guest.iommufd} {guest.ioas} {guest.memory} {steps.SIZE} "
-          f"iova={steps.IOVA:#x}")
-    steps.enable_master(vm, guest.cdev)
+    guest = preserving.device_guest(vm, bdf)
     preserving.mark(vm, guest)
     return guest
 
@@ -161,29 +154,37 @@ def bridge_alias(lab):
     refused(vm, guest_at(vm, find(vm, "1234:11e8")[0]))
 
 
-@scenario("virtual-function", needs=["glue", "PCI_IOV=y"])
+SRIOV = ("-device", "pcie-root-port,id=port0,bus=pcie.0,addr=07.0,chassis=1",
+         "-device", "nvme-subsys,id=subsys0",
+         "-device", "nvme,id=nvme0,bus=port0,serial=1,subsys=subsys0,sriov_max_vfs=1,"
+                    "sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5")
+NVME = "1b36:0010"
+# What vfio-pci says of QEMU's virtual functions.
+INTX_PIN = "VF reports bogus INTx pin"
+
+
+@scenario("virtual-function", needs=["glue", "PCI_IOV=y", "PCI_PF_STUB=y"], splats=[INTX_PIN])
 def virtual_function(lab):
-    """A VF is refused, and so is a PF that has VFs."""
-    vm = lab.start(edu=False, memory="512M", devices=(
-        "-device", "pcie-root-port,id=port0,bus=pcie.0,addr=07.0,chassis=1",
-        "-device", "nvme-subsys,id=subsys0",
-        "-device", "nvme,id=nvme0,bus=port0,serial=1,subsys=subsys0,sriov_max_vfs=1,"
-                   "sriov_vq_flexible=2,sriov_vi_flexible=1,max_ioqpairs=4,msix_qsize=5"))
-    function = find(vm, "1b36:0010")[0]
+    """A VF is refused."""
+    vm = lab.start(edu=False, memory="512M", devices=SRIOV)
+    function, = find(vm, NVME)
     vm.ok(f"bind-driver {function} pci-pf-stub")
     vm.write(f"/sys/bus/pci/devices/{function}/sriov_numvfs", "1")
-    virtual = [bdf for bdf in find(vm, "1b36:0010") if bdf != function]
-    check(virtual, "there is no VF")
-    refused(vm, guest_at(vm, virtual[0]))
+    virtual, = [bdf for bdf in find(vm, NVME) if bdf != function]
+    refused(vm, guest_at(vm, virtual))
 
 
-@scenario("removal-while-preserved")
-def removal(lab):
-    """Removing a preserved device waits until the session lets go of it."""
-    vm = lab.start()
-    guest = preserving.preserved_guest(vm)
-    vm.err("EBUSY", f"reset {guest.cdev}")
-    steps.edu_copy(vm, guest.bar)
-    steps.check_copied(vm, guest.memory)
-    vm.ok("close session0")
-    vm.ok(f"reset {guest.cdev}")
+@scenario("physical-function", needs=["glue", "PCI_IOV=y"], splats=[INTX_PIN])
+def physical_function(lab):
+    """A PF that has VFs is refused; one that was preserved without any gets none."""
+    vm = lab.start(edu=False, memory="512M", devices=SRIOV, cmdline="vfio_pci.enable_sriov=1")
+    function, = find(vm, NVME)
+    guest = guest_at(vm, function)
+    functions = f"/sys/bus/pci/devices/{function}/sriov_numvfs"
+    vm.write(functions, "1")
+    refused(vm, guest)
+    vm.write(functions, "0")
+    vm.ok(f"session session0 liveupdate0 {steps.SESSION}")
+    preserving.preserve(vm, guest)
+    vm.err("EBUSY", f"write {functions} -- 1")
+    equal(find(vm, NVME), [function], "functions of the device")
