@@ -20,13 +20,15 @@ case $#:${1:-} in
 esac
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { echo "golden.sh: IOMMU_KHO_DUMP must name the tool" >&2; exit 2; }
 
-fixtures=(legacy-jump legacy-postboot scalable-jump scalable-postboot)
+fixtures=(legacy-jump legacy-postboot scalable-jump scalable-postboot
+	legacy-glue-jump legacy-glue-incoming scalable-glue-jump scalable-glue-incoming
+	first-stage-glue-jump first-stage-glue-incoming)
 descriptions=(iommu-v1-legacy iommu-v1-scalable iommu-liveupdate-scalable iommu-liveupdate-56-legacy
 	iommuser-v1-legacy iommuser-aliases iommuser-pasids iommuser-first-stage iommuser-16k kho-empty
 	kho-extras)
 # Valgrind takes its time.
 if [ -n "${IOMMU_KHO_DUMP_PROGRAM:-}" ]; then
-	fixtures=(legacy-jump scalable-postboot)
+	fixtures=(scalable-postboot scalable-glue-jump first-stage-glue-incoming)
 	descriptions=(iommu-liveupdate-scalable iommuser-pasids iommuser-16k kho-empty)
 fi
 # An image with one thing wrong, and the line of its description that does it.
@@ -62,6 +64,13 @@ image_transcripts() {
 		transcript show --vtd-root "$1" "$image"
 		shift
 	done
+}
+
+# Where a byte that the device wrote in a live update went.
+glue_transcripts() {
+	image_transcripts "$@"
+	transcript translate 00:04.0 "$iova" "$1"
+	transcript translate --json 00:04.0 "$iova" "$1"
 }
 
 plain_transcripts() {
@@ -119,7 +128,17 @@ for name in "${fixtures[@]}"; do
 	cp "$tests/images/$name.ikho" .
 	# The file of debugfs is called legacy-dmar.txt for legacy-jump.ikho.
 	root=$(sed -n 's/.*Root Table Address: *\(0x[0-9a-f]*\).*/\1/p;T;q' "$tests/images/${name%-jump}-dmar.txt")
-	check "$name" image_transcripts "$name.ikho" "$root" "$root:${name%%-*}"
+	mode=scalable
+	[ "${name#legacy}" = "$name" ] || mode=legacy
+	case $name in
+	*-glue-*)
+		key=${name%-glue-*}
+		key=${key^^}
+		iova=$(sed -n "s/^${key//-/_}_GLUE_IOVA=//p" "$tests/images/glue.env")
+		check "$name" glue_transcripts "$name.ikho" "$root" "$root:$mode" ;;
+	*)
+		check "$name" image_transcripts "$name.ikho" "$root" "$root:$mode" ;;
+	esac
 done
 for name in "${descriptions[@]}"; do
 	python3 "$tests/writer/write_image.py" "$tests/writer/clean/$name.desc" "$name.elf" --format elf

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Reduce the memory images that capture.sh left to the small fixtures the tests use.
+# Reduce the memory images that capture.sh or tests/kernel/capture.py left to the small fixtures the
+# tests use.
 #
 # usage: fixtures.sh OUTDIR [IMAGES]
-#   OUTDIR is capture.sh's, IMAGES defaults to tests/images. The tool is $IOMMU_KHO_DUMP, or else the
-#   newest one found in a build directory of the checkout. Nothing is replaced unless all succeeds.
+#   IMAGES defaults to tests/images. The tool is $IOMMU_KHO_DUMP, or else the newest one found in a
+#   build directory of the checkout. Nothing is replaced unless all succeeds.
 # exit: 0 fixtures written, 2 wrong usage, 1 anything else
 set -euo pipefail
 
@@ -29,22 +30,28 @@ find_tool() {
 }
 
 fact() {
-	local value
+	local file=$1 value
 
-	value=$(sed -n "s/^$1=//p" "$outdir/capture.env")
-	[ -n "$value" ] || die "$outdir/capture.env does not tell $1"
+	value=$(sed -n "s/^$2=//p" "$outdir/$file")
+	[ -n "$value" ] || die "$outdir/$file does not tell $2"
 	echo "$value"
 }
 
-extract() {
-	local root=$1 name=$2 size
+say_size() {
+	local name=$1 size
 
-	shift 2
-	"$tool" extract "$@" --vtd-root "$root" -o "$work/$name.ikho" "$outdir/$name.elf"
 	size=$(stat -c %s "$work/$name.ikho")
 	[ "$size" -gt 0 ] || die "$name.ikho is empty"
 	[ "$size" -le "$size_goal" ] || say "$name.ikho has $size bytes, the goal is $size_goal"
 	say "$name.ikho: $size bytes"
+}
+
+extract() {
+	local name=$1
+
+	shift
+	"$tool" extract "$@" -o "$work/$name.ikho" "$outdir/$name.elf"
+	say_size "$name"
 }
 
 # A fixture must show what the lab's init put into the handover.
@@ -56,14 +63,33 @@ check_jump() {
 make_fixtures() {
 	local mode=$1 root postboot_root
 
-	root=$(fact "${mode^^}_VTD_ROOT")
-	postboot_root=$(fact "${mode^^}_POSTBOOT_VTD_ROOT")
-	extract "$root:$mode" "$mode-jump" --origin at-jump
+	root=$(fact capture.env "${mode^^}_VTD_ROOT")
+	postboot_root=$(fact capture.env "${mode^^}_POSTBOOT_VTD_ROOT")
+	extract "$mode-jump" --origin at-jump --vtd-root "$root:$mode"
 	check_jump "$mode"
-	extract "$postboot_root:$mode" "$mode-postboot" --origin post-boot \
-		--kho "$(fact "${mode^^}_KHO_FDT")"
+	extract "$mode-postboot" --origin post-boot --vtd-root "$postboot_root:$mode" \
+		--kho "$(fact capture.env "${mode^^}_KHO_FDT")"
 	cp "$outdir/$mode-dmar.txt" "$outdir/$mode-postboot-dmar.txt" "$work/"
 	head -n "$domain_lines" "$outdir/$mode-domain.txt" > "$work/$mode-domain.txt"
+}
+
+# The kernel's own stream is kept as the kernel wrote it. Of the domain, pages of all leaf tables.
+make_glue_fixtures() {
+	local name=$1-glue image found
+
+	extract "$name-jump" --origin at-jump
+	check_jump "$name"
+	cp "$outdir/$name-incoming.ikho" "$work/"
+	say_size "$name-incoming"
+	cp "$outdir/$name"-{dmar,incoming-dmar,incoming-state}.txt "$work/"
+	awk '/^0x/ { if (n++ % 16) next } { print }' "$outdir/$name-domain.txt" \
+		> "$work/$name-domain.txt"
+	for image in "$work/$name"-{jump,incoming}.ikho; do
+		"$tool" verify "$image" > /dev/null || die "$image is not sound"
+		found=$("$tool" translate --json 00:04.0 "$(fact glue.env "$2_IOVA")" "$image" |
+			sed -n 's/.*"phys": *"\(0x[0-9a-f]*\)".*/\1/p')
+		[ "$found" = "$(fact glue.env "$2_PHYS")" ] || die "$image leads to '$found'"
+	done
 }
 
 case $# in
@@ -72,7 +98,6 @@ case $# in
 *) say "usage: ${0##*/} OUTDIR [IMAGES]"; exit 2 ;;
 esac
 outdir=$(realpath "$1")
-[ -r "$outdir/capture.env" ] || die "$outdir holds no capture.env; run capture.sh first"
 tool=$(find_tool)
 
 mkdir -p "$images"
@@ -80,11 +105,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 modes=0
 for mode in legacy scalable; do
-	grep -q "^${mode^^}_" "$outdir/capture.env" || continue
+	grep -qs "^${mode^^}_" "$outdir/capture.env" || continue
 	make_fixtures "$mode"
 	modes=$((modes + 1))
 done
-[ "$modes" -gt 0 ] || die "$outdir/capture.env tells of no capture"
+for mode in legacy scalable first-stage; do
+	key=${mode^^}
+	key=${key//-/_}_GLUE
+	grep -qs "^${key}_" "$outdir/glue.env" || continue
+	make_glue_fixtures "$mode" "$key"
+	modes=$((modes + 1))
+done
+[ "$modes" -gt 0 ] || die "$outdir has no capture.env or glue.env that tells of a capture"
 rm -f "$work/show.json"
-cp "$outdir/capture.env" "$work/"
+# Facts of modes that were not captured this time stay, like their fixtures.
+for name in capture.env glue.env; do
+	[ -e "$outdir/$name" ] || continue
+	touch "$images/$name"
+	awk -F= '!seen[$1]++' "$outdir/$name" "$images/$name" > "$work/$name"
+done
 cp "$work"/* "$images/"
