@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Build with gcc and with clang and run the tests. Results in JUnit form are left in build/results/.
 #
-# usage: test.sh [--quick | --label LABEL | --kernel[=full]]
+# usage: test.sh [--quick | --label LABEL | --kernel[=ci|=full]]
 #   without an option   dev tests with gcc, the same with clang and sanitizers, the freestanding proof,
 #                       static checks, the CLI tests under valgrind
 #   --quick             dev tests with gcc only
 #   --label LABEL       only the tests of one label: exhaustive, fuzz, lint, valgrind, ...
 #   --kernel            build Linux 7.3 with the glue and run live updates in QEMU, from nothing
+#   --kernel=ci         the same in legacy and scalable mode only
 #   --kernel=full       also Linux 7.2, jumps between the two, and the debug options
 # exit: 0 all passed (skipped ones are named), 1 not, 2 wrong usage
 set -euo pipefail
@@ -21,7 +22,7 @@ fi
 results=$PWD/build/results
 failed=()
 
-usage() { sed -n '5,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '5,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 headline() { printf '\n== %s\n' "$*"; }
 
 # Build a preset; what the compiler says is shown only when it fails.
@@ -73,6 +74,7 @@ case $#:${1:-} in
 2:--label) mode=label ;;
 1:--kernel) mode=kernel flavours=plain ;;
 1:--kernel=full) mode=kernel flavours=full ;;
+1:--kernel=ci) mode=kernel flavours=ci ;;
 *) usage ;;
 esac
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Build the kernels, boot them in QEMU and run every scenario. Needs nothing beforehand but the tool.
 #
-# usage: all.sh [plain|full]     with IOMMU_KHO_DUMP naming the tool
+# usage: all.sh [ci|plain|full]     with IOMMU_KHO_DUMP naming the tool
+#   ci      Linux 7.3, legacy and scalable mode
 #   plain   Linux 7.3, every mode (the default)
 #   full    also Linux 7.2, jumps between the two, and both with the debug options
 #   What is printed is TAP; a copy is left in $KERNEL_RESULTS (a directory) when that is set.
@@ -124,9 +125,10 @@ full() {
 	fi
 }
 
-case $#:${1:-plain} in
-0:plain | 1:plain | 1:full) ;;
-*) sed -n '5,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+level=${1:-plain}
+case $#:$level in
+0:plain | 1:ci | 1:plain | 1:full) ;;
+*) sed -n '5,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { echo "all.sh: IOMMU_KHO_DUMP must name the tool" >&2; exit 2; }
 if ! install_packages; then
@@ -135,8 +137,10 @@ if ! install_packages; then
 fi
 if kernels 7.3; then
 	static "$plain"
-	suite 7.3 --kernel "$plain" --stock "$stock"
-	[ "${1:-plain}" = plain ] || full "$plain"
+	modes=()
+	[ "$level" != ci ] || modes=(--mode legacy --mode scalable)
+	suite 7.3 --kernel "$plain" --stock "$stock" "${modes[@]}"
+	[ "$level" != full ] || full "$plain"
 fi
 [ "$failed" = 0 ] || exit 1
 [ "$skipped" = 0 ] || exit 77
