@@ -141,20 +141,6 @@ static bool has_pasid_attachment(const struct pasid_table *pasid_table)
 	return false;
 }
 
-/* The context entry of a requester; false when it has none that was set up by this kernel. */
-static bool get_context(const struct device_domain_info *info, struct context_entry *copy)
-{
-	struct intel_iommu *iommu = info->iommu;
-	struct context_entry *context;
-
-	guard(spinlock)(&iommu->lock);
-	context = iommu_context_addr(iommu, info->bus, info->devfn, 0);
-	if (!context || !context_present(context))
-		return false;
-	*copy = *context;
-	return true;
-}
-
 static int describe_directory(const struct device_domain_info *info,
 			      const struct context_entry *context, struct iommuser_device *device)
 {
@@ -190,7 +176,7 @@ int intel_liveupdate_describe_device(struct device *dev, struct iommu_domain *do
 		return ret;
 	if (!info->domain_attached || info->domain != to_dmar_domain(domain))
 		return -EINVAL;
-	if (!get_context(info, &context))
+	if (!intel_liveupdate_get_context(info, &context))
 		return -EIO;
 	device->segment = info->segment;
 	device->bdf = PCI_DEVID(info->bus, info->devfn);

@@ -188,19 +188,6 @@ static bool get_record(const struct device_domain_info *info, struct iommuser_de
 						record);
 }
 
-static bool get_context(const struct device_domain_info *info, struct context_entry *copy)
-{
-	struct intel_iommu *iommu = info->iommu;
-	struct context_entry *context;
-
-	guard(spinlock)(&iommu->lock);
-	context = iommu_context_addr(iommu, info->bus, info->devfn, 0);
-	if (!context || !context_present(context))
-		return false;
-	*copy = *context;
-	return true;
-}
-
 /**
  * intel_liveupdate_entry_live() - has hardware an entry for a device from before the jump?
  * @info: the device, whose requester id and unit are set
@@ -214,7 +201,7 @@ bool intel_liveupdate_entry_live(struct device_domain_info *info)
 	struct iommuser_device record;
 	struct context_entry context;
 
-	return get_record(info, &record) && get_context(info, &context);
+	return get_record(info, &record) && intel_liveupdate_get_context(info, &context);
 }
 
 /**
@@ -230,7 +217,7 @@ bool intel_liveupdate_adopt_pasid_table(struct device_domain_info *info,
 	struct iommuser_device record;
 	struct context_entry context;
 
-	if (!get_record(info, &record) || !get_context(info, &context))
+	if (!get_record(info, &record) || !intel_liveupdate_get_context(info, &context))
 		return false;
 	if ((context.lo & VTD_PAGE_MASK) != record.pasid_directory ||
 	    get_pasid_dir_size(&context) << PASID_PDE_SHIFT != record.pasid_entries)
@@ -271,7 +258,7 @@ static bool legacy_entry_matches(const struct device_domain_info *info,
 	u64 type = info->ats_supported ? CONTEXT_TT_DEV_IOTLB : CONTEXT_TT_MULTI_LEVEL;
 	struct context_entry context;
 
-	return get_context(info, &context) && !restored->first_stage &&
+	return intel_liveupdate_get_context(info, &context) && !restored->first_stage &&
 	       (context.lo & VTD_PAGE_MASK) == restored->top_table &&
 	       (context.lo >> 2 & 3) == type &&
 	       (context.hi & 7) == restored->top_level - 1 &&
@@ -285,7 +272,7 @@ static struct pasid_entry *get_pasid_entry(const struct device_domain_info *info
 	struct context_entry context;
 	struct pasid_entry *entries;
 
-	if (!get_context(info, &context) ||
+	if (!intel_liveupdate_get_context(info, &context) ||
 	    (context.lo & VTD_PAGE_MASK) != virt_to_phys(pasid_table->table) ||
 	    get_pasid_dir_size(&context) << PASID_PDE_SHIFT != pasid_table->max_pasid ||
 	    !!(context.lo & CONTEXT_SM_DTE) != info->ats_supported ||

@@ -50,3 +50,24 @@ const struct iommu_liveupdate_ops intel_liveupdate_ops = {
 	.release_did = intel_liveupdate_release_did,
 	.restore_domain = intel_liveupdate_restore_domain,
 };
+
+/**
+ * intel_liveupdate_get_context() - copy the context entry of a device
+ * @info: the device
+ * @copy: filled when there is one
+ *
+ * Return: true when the device has a present context entry.
+ */
+bool intel_liveupdate_get_context(const struct device_domain_info *info,
+				  struct context_entry *copy)
+{
+	struct intel_iommu *iommu = info->iommu;
+	struct context_entry *context;
+
+	guard(spinlock)(&iommu->lock);
+	context = iommu_context_addr(iommu, info->bus, info->devfn, 0);
+	if (!context || !context_present(context))
+		return false;
+	*copy = *context;
+	return true;
+}

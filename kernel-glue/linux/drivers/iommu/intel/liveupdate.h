@@ -62,6 +62,8 @@ struct intel_liveupdate {
 };
 
 int intel_liveupdate_host_address_width(void);
+bool intel_liveupdate_get_context(const struct device_domain_info *info,
+				  struct context_entry *copy);
 u32 intel_liveupdate_mode(struct intel_iommu *iommu);
 
 int intel_liveupdate_describe_unit(struct iommu_device *iommu, struct iommuser_iommu *record);
