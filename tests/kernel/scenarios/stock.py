@@ -89,7 +89,7 @@ def jump_stops_dma(lab):
     offset = rng.post()
     rng.wait_request()
     page = steps.page_of(vm, guest.memory, offset)
-    vm.kexec()
+    vm.kexec(cmdline="initcall_blacklist=virtio_pci_driver_init")
     gdb = vm.jump_stopped()
     before = gdb.read(page, 64)
     vm.next_stop("start_kernel", during=lambda: rng.feed(b"\x77" * 64))
