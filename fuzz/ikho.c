@@ -8,7 +8,7 @@
  * Properties: a file is refused with a message, or opens and then: ranges
  * ascend, do not touch and consist of whole pages; every page at their ends
  * reads, both ways alike, and only the pages beside them do not; the preserved
- * set is finite and in range; hints are strings. A refused file and an accepted
+ * set is finite and in range; every state of a record that there is can be read; hints are strings. A refused file and an accepted
  * one leave nothing open.
  */
 #include "fuzz.h"
@@ -107,6 +107,27 @@ static void check_preserved(struct source *source, size_t size)
 	require(!count || source_has_preserved(source), "%llu", (unsigned long long)count);
 }
 
+static void check_states(struct source *source, size_t size)
+{
+	u64 count, told = 0, i;
+	u32 kind, state;
+
+	for (kind = 0; kind <= IOMMUSER_NR_KINDS; kind++) {
+		count = source_nr_states(source, kind);
+		told += count;
+		require(told <= 1040 * (u64)size, "%llu", (unsigned long long)told);
+		require(!count || (kind && kind <= IOMMUSER_KIND_DEVICE), "kind %u", kind);
+		/* All of a few, else some that lie far apart. */
+		for (i = 0; i < count; i += count / 1024 + 1)
+			require(source_state(source, kind, i, &state) == SOURCE_OK && state <= 255,
+				"%llu: %s", (unsigned long long)i, source_error(source));
+		require(source_state(source, kind, count, &state) == SOURCE_FAILED, "kind %u",
+			kind);
+	}
+	require((told != 0) == (source_hints(source) && source_hints(source)->has_states), "%llu",
+		(unsigned long long)told);
+}
+
 static void check_hints(const struct source *source)
 {
 	const struct source_hints *hints = source_hints(source);
@@ -135,6 +156,7 @@ static void check_file(int fd, size_t size, const struct source_options *options
 	check_hints(source);
 	check_ranges(source);
 	check_preserved(source, size);
+	check_states(source, size);
 	source_close(source);
 }
 

@@ -4,15 +4,18 @@
  * in a host that keeps an account of pages and domain ids.
  *
  * Input: page size u8, level u8, options u8 (bit 0: with a page set, bit 1:
- * seals are made right after the edits, bit 2: claim everything in the end and
- * finish), the call of map(), restore_page() and reserve_did() that fails (u16
+ * seals are made right after the edits, bit 2: claim everything in the end, hand
+ * it over and finish, bit 3: abandon it instead), the call of map(), restore_page() and reserve_did() that fails (u16
  * each, 0: none), a frame that was not preserved (u16, 0: none), number of
  * steps u8, steps u8 each, edits as of memory.
  *
  * Properties: only what was restored is released, only what was reserved is
  * given back, no domain id is reserved twice; a claim that fails leaves as many
- * pages and ids taken as before; after an abort none are; after a finish the
- * pages of records are gone. Where tables were validated with a page set and
+ * pages and ids taken as before; after an abort none are, unless something was
+ * handed over; after a finish the pages of records are gone. A record goes only
+ * where iommuser_restore_advance() says, and takes nothing along; a domain is
+ * handed over, left or abandoned, a unit abandoned, only when its devices are far
+ * enough; a finish works exactly when all have gone. Where tables were validated with a page set and
  * all of them could be read, no page is restored twice or without being
  * preserved, and none is read after its release. Validation touches nothing. A
  * machine that is closed does nothing.
@@ -47,6 +50,7 @@ struct did {
  * struct host - the next kernel
  * @strict: the library knows that no page has two uses
  * @claiming: pages may be restored and released now
+ * @advanced: something was handed over or abandoned
  */
 struct host {
 	struct memory *memory;
@@ -62,6 +66,7 @@ struct host {
 	u64 fail_did_at;
 	bool strict;
 	bool claiming;
+	bool advanced;
 };
 
 static struct host the_host;
@@ -495,6 +500,139 @@ static int checked_claim(struct job *job, u32 kind, u64 number)
 	return error;
 }
 
+/* Going on */
+
+static enum iommuser_state state_of(const struct job *job, u32 kind, u64 position)
+{
+	return iommuser_graph_state(&job->restore.graph, kind, position);
+}
+
+/* Of the live devices with an attachment to the domain, or behind the unit: the least state. */
+static enum iommuser_state least_user(const struct job *job, u64 reference)
+{
+	const struct iommuser_graph *graph = &job->restore.graph;
+	u64 count = iommuser_graph_count(graph, IOMMUSER_KIND_ATTACHMENT), i, device;
+	enum iommuser_state least = IOMMUSER_FINISHED;
+	union iommuser_record use, record;
+
+	for (i = 0; i < count; i++) {
+		if (iommuser_graph_read(graph, IOMMUSER_KIND_ATTACHMENT, i, &use) ||
+		    (use.common.flags & IOMMUSER_FLAG_DELETED) ||
+		    iommuser_graph_resolve(graph, use.attachment.device, IOMMUSER_KIND_DEVICE,
+					   &device) ||
+		    iommuser_graph_read(graph, IOMMUSER_KIND_DEVICE, device, &record))
+			continue;
+		if ((use.attachment.domain == reference || record.device.iommu == reference) &&
+		    state_of(job, IOMMUSER_KIND_DEVICE, device) < least)
+			least = state_of(job, IOMMUSER_KIND_DEVICE, device);
+	}
+	return least;
+}
+
+/* May a record with users that far go from one state to the other? */
+static bool follows(u32 kind, enum iommuser_state from, enum iommuser_state to,
+		    enum iommuser_state users)
+{
+	switch (to) {
+	case IOMMUSER_RESTORED:
+		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_HANDED_OVER;
+	case IOMMUSER_HANDED_OVER:
+		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_RESTORED &&
+		       users >= IOMMUSER_HANDED_OVER;
+	case IOMMUSER_LEFT:
+		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_HANDED_OVER &&
+		       users >= IOMMUSER_LEFT;
+	case IOMMUSER_ABANDONED:
+		return from != IOMMUSER_LEFT && from != IOMMUSER_ABANDONED &&
+		       users >= IOMMUSER_LEFT;
+	default:
+		return false;
+	}
+}
+
+static void checked_advance(struct job *job, u32 kind, u64 number, u32 state)
+{
+	u64 count = iommuser_graph_count(&job->restore.graph, kind);
+	u64 position = number % (count + 1); /* also the one behind the last */
+	struct host *host = job->host;
+	u64 restored = host->nr_restored, dids = host->nr_dids, restores = host->restores;
+	enum iommuser_state from = position < count ? state_of(job, kind, position) : 0;
+	enum iommuser_state users = IOMMUSER_FINISHED;
+	union iommuser_record record;
+	int error;
+
+	if (kind != IOMMUSER_KIND_DEVICE &&
+	    !iommuser_graph_read(&job->restore.graph, kind, position, &record))
+		users = least_user(job, record.common.phys);
+	error = iommuser_restore_advance(&job->restore, kind, position, state);
+	require(error == 0 || error == -IOMMUSER_EBUSY || error == -IOMMUSER_ENODEV ||
+			error == -IOMMUSER_ENOENT || error == -IOMMUSER_EINVAL ||
+			(error == -IOMMUSER_EUNMAPPED && !host->strict),
+		"%d", error);
+	require(host->nr_restored == restored && host->nr_dids == dids &&
+			host->restores == restores,
+		"pages or domain ids were touched");
+	require(position < count || error == -IOMMUSER_ENOENT || error == -IOMMUSER_EINVAL,
+		"no record, but %d", error);
+	if (position == count)
+		return;
+	require(state_of(job, kind, position) == (error ? from : state), "%d -> %u: %d", (int)from,
+		state, state_of(job, kind, position));
+	if (error == 0 || error == -IOMMUSER_EBUSY || error == -IOMMUSER_ENODEV)
+		require(follows(kind, from, state, users) == !error,
+			"kind %u, %d -> %u with users at %d: %d", kind, (int)from, state,
+			(int)users, error);
+	require(error != -IOMMUSER_ENODEV || state == IOMMUSER_HANDED_OVER, "%u", state);
+	if (error)
+		return;
+	host->advanced = true;
+	require(iommuser_restore_advance(&job->restore, kind, position, state) == -IOMMUSER_EBUSY,
+		"twice to %u", state);
+}
+
+static void advance_all(struct job *job, bool abandon)
+{
+	static const struct {
+		u32 kind;
+		enum iommuser_state state;
+	} steps[] = {
+		{ IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER },
+		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_HANDED_OVER },
+		{ IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT },
+		{ IOMMUSER_KIND_DEVICE, IOMMUSER_ABANDONED },
+		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_ABANDONED },
+	};
+	u64 position;
+	u32 i;
+
+	for (i = abandon ? 3 : 0; i < ARRAY_SIZE(steps); i++)
+		for (position = 0;
+		     position < iommuser_graph_count(&job->restore.graph, steps[i].kind);
+		     position++)
+			checked_advance(job, steps[i].kind, position, steps[i].state);
+}
+
+/* Has every live record gone, so that nothing is in the way of a finish? */
+static bool all_gone(const struct job *job)
+{
+	static const enum iommuser_state needed[] = {
+		[IOMMUSER_KIND_IOMMU] = IOMMUSER_RESTORED,
+		[IOMMUSER_KIND_DOMAIN] = IOMMUSER_HANDED_OVER,
+		[IOMMUSER_KIND_DEVICE] = IOMMUSER_LEFT,
+	};
+	union iommuser_record record;
+	u64 i;
+	u32 kind;
+
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
+		for (i = 0; i < iommuser_graph_count(&job->restore.graph, kind); i++)
+			if (iommuser_graph_read(&job->restore.graph, kind, i, &record) ||
+			    (!(record.common.flags & IOMMUSER_FLAG_DELETED) &&
+			     state_of(job, kind, i) < needed[kind]))
+				return false;
+	return true;
+}
+
 static void check_closed(struct job *job)
 {
 	struct host *host = job->host;
@@ -504,6 +642,8 @@ static void check_closed(struct job *job)
 	host->claiming = false;
 	require(iommuser_restore_claim_iommu(&job->restore, &unit, &record.iommu) ==
 				-IOMMUSER_EINVAL &&
+			iommuser_restore_advance(&job->restore, IOMMUSER_KIND_DEVICE, 0,
+						 IOMMUSER_ABANDONED) == -IOMMUSER_EINVAL &&
 			iommuser_restore_finish(&job->restore) == -IOMMUSER_EINVAL,
 		"the machine is not closed");
 	iommuser_restore_abort(&job->restore);
@@ -512,10 +652,13 @@ static void check_closed(struct job *job)
 static void abort_all(struct job *job)
 {
 	struct host *host = job->host;
+	u64 restored = host->advanced ? host->nr_restored : 0;
+	u64 dids = host->advanced ? host->nr_dids : 0;
 
 	iommuser_restore_abort(&job->restore);
-	require(!host->nr_restored && !host->nr_dids, "%llu pages, %llu domain ids left",
-		(unsigned long long)host->nr_restored, (unsigned long long)host->nr_dids);
+	require(host->nr_restored == restored && host->nr_dids == dids,
+		"%llu pages, %llu domain ids left", (unsigned long long)host->nr_restored,
+		(unsigned long long)host->nr_dids);
 }
 
 /* Return: is the machine closed? */
@@ -523,8 +666,10 @@ static bool finish(struct job *job)
 {
 	struct host *host = job->host;
 	u64 restored = host->nr_restored, dids = host->nr_dids;
+	bool gone = all_gone(job);
 	int error = iommuser_restore_finish(&job->restore);
 
+	require((error == -IOMMUSER_EBUSY) == !gone, "%d", error);
 	require(!error || error == -IOMMUSER_EBUSY || error == -IOMMUSER_EREFUSED, "%d", error);
 	require(host->nr_restored == restored && host->nr_dids == dids,
 		"finish: %llu pages, %llu domain ids more",
@@ -549,13 +694,24 @@ static void claim_all(struct job *job)
 			checked_claim(job, kinds[i], position);
 }
 
-/* The steps that the input asks for. Return: is the machine closed? */
+/*
+ * The steps that the input asks for, by the lowest three bits: an even number is
+ * a claim, an odd one an advance, of a unit, domain or device; 6 finishes, 7
+ * aborts. Of an advance the next three bits say where to. Return: is the machine
+ * closed?
+ */
 static bool take_steps(struct job *job, const u8 *steps, u64 nr_steps)
 {
 	u64 i;
 
 	for (i = 0; i < nr_steps; i++) {
 		switch (steps[i] % 8) {
+		case 1:
+		case 3:
+		case 5:
+			checked_advance(job, IOMMUSER_KIND_IOMMU + steps[i] % 8 / 2, steps[i] / 64,
+					IOMMUSER_CLAIMED + steps[i] / 8 % 8);
+			break;
 		case 6:
 			if (finish(job))
 				return true;
@@ -589,7 +745,7 @@ static int prepare(struct job *job, enum iommuser_restore_level level)
 					 &host->account.reporter);
 }
 
-static void run(struct job *job, enum iommuser_restore_level level, bool all, const u8 *steps,
+static void run(struct job *job, enum iommuser_restore_level level, u64 options, const u8 *steps,
 		u64 nr_steps)
 {
 	struct host *host = job->host;
@@ -608,9 +764,11 @@ static void run(struct job *job, enum iommuser_restore_level level, bool all, co
 	}
 	host->claiming = true;
 	if (!take_steps(job, steps, nr_steps)) {
-		if (all)
+		if (options & 4) {
 			claim_all(job);
-		if (!all || !finish(job))
+			advance_all(job, options & 8);
+		}
+		if (!(options & 4) || !finish(job))
 			abort_all(job);
 	}
 	check_closed(job);
@@ -677,7 +835,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		make_set(&job);
 	memory_restart(memory, 0);
 	memory->refuse_at = fail_map_at;
-	run(&job, level, options & 4, steps, nr_steps);
+	run(&job, level, options, steps, nr_steps);
 	free(job.bytes);
 	if (job.set)
 		set_free(job.set);

@@ -167,8 +167,17 @@ def restore_seed(shift, level, options, steps, fail=(0, 0, 0), lost=0, edits=b""
             bytes(steps) + edits)
 
 
+ABANDONED = 5
+
+
+def advance(kind, number, state):
+    """A step: of a unit (0), domain (1) or device (2) to a state."""
+    return 2 * kind + 1 | state - 1 << 3 | number << 6
+
+
 def restore():
     some = (2, 0, 8, 4, 12, 10)
+    claimed = (20,)
     yield "finish", restore_seed(0, 2, 5, ())
     yield "finish-64k", restore_seed(2, 2, 5, (6,))
     yield "abort", restore_seed(1, 1, 1, some + (7,))
@@ -176,17 +185,27 @@ def restore():
     yield "refused-page", restore_seed(0, 2, 5, some, fail=(0, 5, 0))
     yield "refused-did", restore_seed(0, 2, 5, some, fail=(0, 0, 2))
     yield "unreadable", restore_seed(0, 2, 5, some, fail=(30, 0, 0))
+    yield "abandon", restore_seed(0, 2, 13, ())
+    yield "no-claims", restore_seed(0, 0, 9, tuple(advance(kind, number, ABANDONED)
+                                                   for kind in (2, 1, 0) for number in range(4)) + (6,))
+    yield "hand-over", restore_seed(0, 2, 1, some + claimed + tuple(
+        advance(*step) for step in ((2, 0, 3), (1, 0, 3), (2, 1, 3), (1, 0, 3), (2, 0, 2), (2, 0, 3), (2, 0, 4),
+                                    (1, 0, 4), (2, 1, 4), (1, 0, 4), (2, 2, 5), (1, 1, 5), (0, 1, 5))) + (6,))
+    yield "abort-late", restore_seed(0, 2, 1, some + claimed + (advance(2, 1, ABANDONED), 7))
     yield "edited", restore_seed(0, 2, 7, some, edits=write(BASE // FRAME + 4, 0x80, b"\2"))
 
 
-def ikho_seed(pages, preserved, encoding, options):
-    out = output.Portable(4096, encoding)
-    out.section(output.INFO, b"origin=at-jump\nkho=0x11000\nluo=0x12000\nflb=0x13000\n"
+def ikho_seed(pages, preserved, encoding, options, states=()):
+    out = output.Portable(4096, encoding, minor=1 if states else 0)
+    origin = b"incoming" if states else b"at-jump"
+    out.section(output.INFO, b"origin=" + origin + b"\nkho=0x11000\nluo=0x12000\nflb=0x13000\n"
                 b"abi=iommuser-v1\nvtd-root=0x14000:legacy\nwriter=fuzz\n")
     for phys, data in pages:
         out.section(output.PAGES, data, phys)
     if preserved is not None:
         out.section(output.PRESERVED, b"".join(struct.pack("<QQ", *pair) for pair in preserved))
+    for kind, first, values in states:
+        out.section(output.STATES, struct.pack("<IIQ", kind, 0, first) + bytes(values))
     out.end()
     return bytes([options]) + bytes(out.out)[8:]
 
@@ -199,6 +218,8 @@ def ikho():
     yield "sealed", ikho_seed(some, [], "zlib", 0)
     yield "stored", ikho_seed([(0x11000, page)], pairs, "stored", 1)
     yield "no-pages", ikho_seed([], None, "stored", 1)
+    yield "states", ikho_seed([], None, "stored", 1, ((1, 0, (2,)), (2, 0, (3, 4)), (3, 0, (2, 0)), (3, 2, (5, 6))))
+    yield "states-packed", ikho_seed([], None, "zlib", 0, ((3, 0, (2,) * 4000), (3, 4000, (4,))))
 
 
 def main():

@@ -23,9 +23,6 @@ static inline u64 did_key(u64 unit, u64 did)
 	return unit << 32 | (did & 0xffffffff);
 }
 
-void graph_set_state(struct iommuser_graph *graph, u32 kind, u64 position,
-		     enum iommuser_state state);
-
 /* The count of live records that refer to an iommu, domain or device record. */
 static inline u32 *graph_references(struct iommuser_graph *graph, u32 kind, u64 position)
 {

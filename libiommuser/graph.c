@@ -8,7 +8,6 @@
 #include "index.h"
 #include "internal.h"
 
-#define STATES_PER_BYTE 4
 #define QUEUE_LENGTH 8
 /* Indexing a record maps at most three others. */
 #define REMAP_INTERVAL (IOMMUSER_MAP_HELD / 4)
@@ -72,7 +71,7 @@ static void lay_out(struct iommuser_graph *graph, const struct iommuser_survey *
 	graph->references = take(arena, graph->first_record[IOMMUSER_KIND_ALIAS] * sizeof(u32));
 	graph->unit_segments = take(arena, surveyed(survey, IOMMUSER_KIND_IOMMU) * sizeof(u32));
 	graph->domain_stages = take(arena, surveyed(survey, IOMMUSER_KIND_DOMAIN));
-	graph->states = take(arena, nr_records / STATES_PER_BYTE + 1);
+	graph->states = take(arena, nr_records);
 }
 
 u64 iommuser_graph_size(const struct iommuser_root *root, const struct iommuser_survey *survey)
@@ -435,18 +434,5 @@ int iommuser_graph_build(struct iommuser_graph *graph, const struct iommuser_env
 
 enum iommuser_state iommuser_graph_state(const struct iommuser_graph *graph, u32 kind, u64 position)
 {
-	u64 at = graph->first_record[kind] + position;
-
-	return (enum iommuser_state)(
-		graph->states[at / STATES_PER_BYTE] >> (at % STATES_PER_BYTE * 2) & 3);
-}
-
-void graph_set_state(struct iommuser_graph *graph, u32 kind, u64 position,
-		     enum iommuser_state state)
-{
-	u64 at = graph->first_record[kind] + position;
-	u8 *byte = &graph->states[at / STATES_PER_BYTE];
-	u32 shift = at % STATES_PER_BYTE * 2;
-
-	*byte = (u8)((*byte & ~(3U << shift)) | (u32)state << shift);
+	return (enum iommuser_state)graph->states[graph->first_record[kind] + position];
 }

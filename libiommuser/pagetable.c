@@ -24,7 +24,6 @@
 
 /* First-stage entries (9.7). */
 #define FIRST_PRESENT (1ULL << 0)
-#define FIRST_WRITE (1ULL << 1)
 #define FIRST_PAT_LARGE (1ULL << 12)
 #define FIRST_IGNORED 0x7ff0000000000a60ULL
 
@@ -101,17 +100,12 @@ static u64 iova_at(const struct pt_walk *walk, u32 level, u32 index)
 	return iova;
 }
 
+/* Of an entry that is present, so that a first-stage one has bit 0: it is readable. */
 static u32 permissions_of(const struct pt_format *format, u64 entry)
 {
-	u32 permissions = 0;
+	u32 permissions = (u32)entry & (IOMMUSER_PT_READ | IOMMUSER_PT_WRITE);
 
-	if (format == &first_stage)
-		return IOMMUSER_PT_READ | (entry & FIRST_WRITE ? IOMMUSER_PT_WRITE : 0);
-	if (entry & SECOND_READ)
-		permissions |= IOMMUSER_PT_READ;
-	if (entry & SECOND_WRITE)
-		permissions |= IOMMUSER_PT_WRITE;
-	if (entry & SECOND_SNOOP)
+	if (format == &second_stage && (entry & SECOND_SNOOP))
 		permissions |= IOMMUSER_PT_SNOOP;
 	return permissions;
 }

@@ -227,22 +227,54 @@ static OWN_FRAME void put_unit(struct iommuser_preserve *preserve, struct iommus
 
 /* Devices */
 
-static int add_attachment(struct iommuser_preserve *preserve,
-			  struct iommuser_preserved_device *handle, u32 did)
+/* @pasid: 0 for requests without one */
+static OWN_FRAME int add_attachment(struct iommuser_preserve *preserve,
+				    struct iommuser_preserved_attachment *handle, u32 pasid,
+				    u32 did)
 {
 	union iommuser_record record;
 	int error;
 
 	memset(&record, 0, sizeof(record));
-	record.attachment.device = handle->device.phys;
+	record.attachment.device = handle->device->phys;
 	record.attachment.domain = handle->domain->phys;
+	record.attachment.pasid = pasid;
+	record.attachment.attachment_flags = pasid ? IOMMUSER_ATTACHMENT_HAS_PASID : 0;
 	record.attachment.did = did;
 	error = iommuser_writer_add(preserve->writer, IOMMUSER_KIND_ATTACHMENT, &record,
-				    &handle->attachment);
+				    &handle->phys);
 	if (error)
 		return error;
-	add_user(preserve, &handle->device);
+	add_user(preserve, handle->device);
 	add_user(preserve, handle->domain);
+	return 0;
+}
+
+int iommuser_preserve_attachment(struct iommuser_preserve *preserve,
+				 struct iommuser_preserved_device *device,
+				 struct iommuser_preserved *domain, u32 pasid, u32 did,
+				 struct iommuser_preserved_attachment *handle)
+{
+	if (handle->phys)
+		return -IOMMUSER_EBUSY;
+	if (!device->device.phys || !domain->phys)
+		return -IOMMUSER_ENOENT;
+	if (!pasid || pasid >= device->device.record.device.pasid_entries)
+		return -IOMMUSER_EINVAL;
+	handle->device = &device->device;
+	handle->domain = domain;
+	return add_attachment(preserve, handle, pasid, did);
+}
+
+int iommuser_unpreserve_attachment(struct iommuser_preserve *preserve,
+				   struct iommuser_preserved_attachment *handle)
+{
+	if (!handle->phys)
+		return -IOMMUSER_ENOENT;
+	iommuser_writer_remove(preserve->writer, handle->phys);
+	drop_user(preserve, handle->domain);
+	drop_user(preserve, handle->device);
+	handle->phys = 0;
 	return 0;
 }
 
@@ -281,10 +313,7 @@ static OWN_FRAME void remove_device(struct iommuser_preserve *preserve,
 				    struct iommuser_preserved_device *handle)
 {
 	remove_aliases(preserve, handle);
-	if (handle->attachment) {
-		iommuser_writer_remove(preserve->writer, handle->attachment);
-		drop_user(preserve, handle->domain);
-	}
+	iommuser_unpreserve_attachment(preserve, &handle->attachment);
 	remove_object(preserve, IOMMUSER_KIND_DEVICE, &handle->device);
 }
 
@@ -300,7 +329,7 @@ static int add_device(struct iommuser_preserve *preserve, struct iommuser_preser
 	error = add_object(preserve, IOMMUSER_KIND_DEVICE, &handle->device);
 	if (error)
 		return error;
-	error = add_attachment(preserve, handle, request->did);
+	error = add_attachment(preserve, &handle->attachment, 0, request->did);
 	if (!error)
 		error = add_aliases(preserve, handle, request);
 	if (!error)
@@ -329,7 +358,8 @@ int iommuser_preserve_device(struct iommuser_preserve *preserve,
 		return error;
 	memset(handle, 0, sizeof(*handle));
 	handle->unit = unit;
-	handle->domain = domain;
+	handle->attachment.device = &handle->device;
+	handle->attachment.domain = domain;
 	handle->device.record.device = request->device;
 	handle->device.record.device.iommu = unit->phys;
 	error = add_device(preserve, handle, request);
@@ -345,6 +375,9 @@ int iommuser_unpreserve_device(struct iommuser_preserve *preserve,
 
 	if (!handle->device.phys)
 		return -IOMMUSER_ENOENT;
+	/* Its aliases, and the attachment without a PASID. */
+	if (handle->device.users != handle->nr_aliases + 1)
+		return -IOMMUSER_EBUSY;
 	remove_device(preserve, handle);
 	drop_user(preserve, unit);
 	put_unit(preserve, unit);

@@ -10,14 +10,14 @@
 static u64 load_field(const u8 *at, u32 width)
 {
 	switch (width) {
-	case 8:
-		return load_le64(at);
-	case 4:
-		return load_le32(at);
+	case 1:
+		return *at;
 	case 2:
 		return load_le16(at);
+	case 4:
+		return load_le32(at);
 	default:
-		return *at;
+		return load_le64(at);
 	}
 }
 
@@ -75,9 +75,8 @@ void iommuser_decode(const struct iommuser_revision *revision, u32 kind, u64 var
 		if (row->variant && row->variant != variant)
 			continue;
 		member = (u64 *)((u8 *)record + row->memory);
-		*member = load_field(wire + row->wire, row->width);
-		for (i = 1; i < row->count; i++)
-			member[i] = load_le64(wire + row->wire + 8 * i);
+		for (i = 0; i < row->width; i += 8)
+			*member++ = load_field(wire + row->wire + i, row->width);
 	}
 }
 
@@ -92,8 +91,8 @@ void iommuser_encode(const struct iommuser_revision *revision, u32 kind,
 		const struct iommuser_field_row *row = &layout->rows[row_number];
 		const u64 *member = (const u64 *)((const u8 *)record + row->memory);
 
-		for (i = 0; i < row->count; i++)
-			store_le(wire + row->wire + row->width * i, member[i], row->width);
+		for (i = 0; i < row->width; i += 8)
+			store_le(wire + row->wire + i, *member++, row->width < 8 ? row->width : 8);
 	}
 }
 
@@ -113,7 +112,7 @@ bool iommuser_reserved_is_zero(const struct iommuser_revision *revision, u32 kin
 			continue;
 		if (row->wire > end && !all_zero(wire + end, row->wire - end))
 			goto found;
-		end = row->wire + row->width * row->count;
+		end = row->wire + row->width;
 	}
 	if (all_zero(wire + end, layout->size - end))
 		return true;

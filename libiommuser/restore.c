@@ -102,21 +102,16 @@ static OWN_FRAME int claim_pages(struct iommuser_restore *restore, u32 kind, u64
 {
 	int error;
 
-	graph_set_state(&restore->graph, kind, position, IOMMUSER_CLAIMED);
+	iommuser_graph_set_state(&restore->graph, kind, position, IOMMUSER_CLAIMED);
 	error = take_pages(restore, kind, record);
-	graph_set_state(&restore->graph, kind, position,
-			error ? IOMMUSER_PRESERVED_STATE : IOMMUSER_RESTORED);
+	iommuser_graph_set_state(&restore->graph, kind, position,
+				 error ? IOMMUSER_PRESERVED_STATE : IOMMUSER_RESTORED);
 	return error;
-}
-
-static bool usable(const struct iommuser_restore *restore)
-{
-	return restore->open && restore->valid;
 }
 
 u64 iommuser_restore_count(const struct iommuser_restore *restore, u32 kind)
 {
-	if (!usable(restore) || !kind || kind > IOMMUSER_NR_KINDS)
+	if (!restore->valid || !kind || kind > IOMMUSER_NR_KINDS)
 		return 0;
 	return iommuser_graph_count(&restore->graph, kind);
 }
@@ -127,7 +122,7 @@ int iommuser_restore_read(const struct iommuser_restore *restore, u32 kind, u64 
 	const struct iommuser_graph *graph = &restore->graph;
 	int error;
 
-	if (!usable(restore))
+	if (!restore->valid)
 		return -IOMMUSER_EINVAL;
 	error = iommuser_graph_read(graph, kind, position, record);
 	if (error)
@@ -237,64 +232,73 @@ static bool same_unit(const struct iommuser_restore *restore, const struct iommu
 	       iommu->host_address_width == unit->host_address_width;
 }
 
-/* Kind of the records that say which DID is used. */
-static OWN_FRAME u32 did_kind(const struct iommuser_restore *restore)
+/* Kind of the records that say which device uses which domain and DID. */
+static OWN_FRAME u32 use_kind(const struct iommuser_restore *restore)
 {
 	return restore->root.revision->properties & IOMMUSER_REVISION_ATTACHMENTS ?
 		       IOMMUSER_KIND_ATTACHMENT :
 		       IOMMUSER_KIND_DEVICE;
 }
 
-/* The reference to the unit, 0 for none, and the DID, of record @position of did_kind(). */
-static int did_use(struct iommuser_restore *restore, u64 position, u64 *iommu, u64 *did)
+/* What a record of use_kind() says: references, 0 for none, and the rest. */
+struct use {
+	u64 iommu;
+	u64 domain;
+	u64 did;
+	u64 device;
+};
+
+static int read_use(const struct iommuser_restore *restore, u64 position, struct use *use)
 {
 	union iommuser_record record;
-	u32 kind = did_kind(restore);
+	u32 kind = use_kind(restore);
 	int error = iommuser_restore_read(restore, kind, position, &record);
-	u64 device;
 
-	*iommu = 0;
+	use->iommu = use->domain = 0;
+	use->device = position;
 	if (error)
 		return error == -IOMMUSER_ENOENT ? 0 : error;
-	if (kind == IOMMUSER_KIND_DEVICE) {
-		*did = record.device.did;
-	} else {
-		*did = record.attachment.did;
+	use->domain = record.device.domain;
+	use->did = record.device.did;
+	if (kind == IOMMUSER_KIND_ATTACHMENT) {
+		use->domain = record.attachment.domain;
+		use->did = record.attachment.did;
 		error = iommuser_graph_resolve(&restore->graph, record.attachment.device,
-					       IOMMUSER_KIND_DEVICE, &device);
+					       IOMMUSER_KIND_DEVICE, &use->device);
 		if (!error)
-			error = iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE, device,
-						    &record);
+			error = iommuser_graph_read(&restore->graph, IOMMUSER_KIND_DEVICE,
+						    use->device, &record);
 	}
 	if (!error)
-		*iommu = record.device.iommu;
+		use->iommu = record.device.iommu;
 	return error;
 }
 
-/* The first @limit records of did_kind() whose DIDs are the unit's to hold. */
+/* The first @limit records of use_kind() whose DIDs are the unit's to hold. */
 static OWN_FRAME int walk_dids(struct iommuser_restore *restore, const union iommuser_record *unit,
 			       u64 *limit, bool undo)
 {
 	const struct iommuser_restore_ops *ops = restore->ops;
-	u64 position, holder, iommu = 0, did = 0;
+	struct use use = { 0 };
+	u64 position, holder;
 	int error;
 
 	for (position = 0; position < *limit; position++) {
-		error = did_use(restore, position, &iommu, &did);
+		error = read_use(restore, position, &use);
 		if (error && !undo) {
 			*limit = position;
 			return error;
 		}
-		if (error || iommu != unit->common.phys)
+		if (error || use.iommu != unit->common.phys)
 			continue;
 		/* Several devices may share a domain: only the first one's record holds its DID. */
-		if (index_find(&restore->graph.did_holders, did_key(unit->common.index, did),
+		if (index_find(&restore->graph.did_holders, did_key(unit->common.index, use.did),
 			       &holder) ||
 		    holder != position)
 			continue;
 		if (undo) {
-			ops->release_did(ops->ctx, unit->iommu.token, (u32)did);
-		} else if (ops->reserve_did(ops->ctx, unit->iommu.token, (u32)did)) {
+			ops->release_did(ops->ctx, unit->iommu.token, (u32)use.did);
+		} else if (ops->reserve_did(ops->ctx, unit->iommu.token, (u32)use.did)) {
 			*limit = position;
 			return -IOMMUSER_EREFUSED;
 		}
@@ -304,7 +308,7 @@ static OWN_FRAME int walk_dids(struct iommuser_restore *restore, const union iom
 
 static int take_dids(struct iommuser_restore *restore, const union iommuser_record *unit)
 {
-	u64 limit = iommuser_graph_count(&restore->graph, did_kind(restore));
+	u64 limit = iommuser_graph_count(&restore->graph, use_kind(restore));
 	int error = walk_dids(restore, unit, &limit, false);
 
 	if (error)
@@ -314,7 +318,7 @@ static int take_dids(struct iommuser_restore *restore, const union iommuser_reco
 
 static void release_dids(struct iommuser_restore *restore, const union iommuser_record *unit)
 {
-	u64 limit = iommuser_graph_count(&restore->graph, did_kind(restore));
+	u64 limit = iommuser_graph_count(&restore->graph, use_kind(restore));
 
 	walk_dids(restore, unit, &limit, true);
 }
@@ -326,7 +330,7 @@ int iommuser_restore_claim_iommu(struct iommuser_restore *restore, const struct 
 	u64 position;
 	int error;
 
-	if (!usable(restore))
+	if (!restore->valid)
 		return -IOMMUSER_EINVAL;
 	if (iommuser_graph_find_iommu(&restore->graph, unit->token, &position))
 		return -IOMMUSER_ENOENT;
@@ -356,7 +360,7 @@ int iommuser_restore_claim_domain(struct iommuser_restore *restore, u64 referenc
 	u64 position;
 	int error;
 
-	if (!usable(restore))
+	if (!restore->valid)
 		return -IOMMUSER_EINVAL;
 	if (iommuser_graph_resolve(&restore->graph, reference, IOMMUSER_KIND_DOMAIN, &position))
 		return -IOMMUSER_ENOENT;
@@ -390,7 +394,7 @@ int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment,
 	u64 position;
 	int error;
 
-	if (!usable(restore))
+	if (!restore->valid)
 		return -IOMMUSER_EINVAL;
 	if (iommuser_graph_find_device(&restore->graph, segment, bdf, &position))
 		return -IOMMUSER_ENOENT;
@@ -405,9 +409,68 @@ int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment,
 	return error;
 }
 
+/* Handing over */
+
+/* May a record go from one state to the other? */
+static bool may_advance(enum iommuser_state from, enum iommuser_state to)
+{
+	if (to == IOMMUSER_ABANDONED)
+		return from < IOMMUSER_LEFT;
+	return from == (to == IOMMUSER_HANDED_OVER ? IOMMUSER_RESTORED : IOMMUSER_HANDED_OVER);
+}
+
+/* Has each device that uses the unit or domain come as far as @state? 1, 0 or an error. */
+static int users_reached(const struct iommuser_restore *restore, u64 reference,
+			 enum iommuser_state state)
+{
+	u64 count = iommuser_graph_count(&restore->graph, use_kind(restore));
+	struct use use;
+	u64 position;
+	int error;
+
+	for (position = 0; position < count; position++) {
+		error = read_use(restore, position, &use);
+		if (error)
+			return error;
+		if ((use.iommu == reference || use.domain == reference) &&
+		    iommuser_graph_state(&restore->graph, IOMMUSER_KIND_DEVICE, use.device) < state)
+			return 0;
+	}
+	return 1;
+}
+
+int iommuser_restore_advance(struct iommuser_restore *restore, u32 kind, u64 position,
+			     enum iommuser_state state)
+{
+	union iommuser_record record;
+	int error;
+
+	if (!kind || kind > IOMMUSER_KIND_DEVICE || state < IOMMUSER_RESTORED ||
+	    state > IOMMUSER_ABANDONED ||
+	    (kind == IOMMUSER_KIND_IOMMU && state != IOMMUSER_ABANDONED))
+		return -IOMMUSER_EINVAL;
+	error = iommuser_restore_read(restore, kind, position, &record);
+	if (error)
+		return error;
+	if (!may_advance(iommuser_graph_state(&restore->graph, kind, position), state))
+		return -IOMMUSER_EBUSY;
+	if (kind != IOMMUSER_KIND_DEVICE) {
+		error = users_reached(restore, record.common.phys,
+				      state == IOMMUSER_ABANDONED ? IOMMUSER_LEFT : state);
+		if (error < 0)
+			return error;
+		if (!error)
+			return state == IOMMUSER_HANDED_OVER ? -IOMMUSER_ENODEV : -IOMMUSER_EBUSY;
+	}
+	restore->advanced = true;
+	iommuser_graph_set_state(&restore->graph, kind, position, state);
+	return 0;
+}
+
 /* The end */
 
-static bool all_claimed(const struct iommuser_restore *restore, u32 kind)
+/* Is no live record of the kind in a state before @state? */
+static bool all_reached(const struct iommuser_restore *restore, u32 kind, enum iommuser_state state)
 {
 	u64 count = iommuser_graph_count(&restore->graph, kind);
 	union iommuser_record record;
@@ -418,8 +481,7 @@ static bool all_claimed(const struct iommuser_restore *restore, u32 kind)
 		error = iommuser_restore_read(restore, kind, position, &record);
 		if (error == -IOMMUSER_ENOENT)
 			continue;
-		if (error ||
-		    iommuser_graph_state(&restore->graph, kind, position) != IOMMUSER_RESTORED)
+		if (error || iommuser_graph_state(&restore->graph, kind, position) < state)
 			return false;
 	}
 	return true;
@@ -443,16 +505,13 @@ int iommuser_restore_finish(struct iommuser_restore *restore)
 	u32 kind;
 	int error;
 
-	if (!usable(restore))
+	if (!restore->valid)
 		return -IOMMUSER_EINVAL;
+	/* A unit that is RESTORED, a domain that is HANDED_OVER, a device that has LEFT. */
 	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
-		if (!all_claimed(restore, kind))
+		if (!all_reached(restore, kind, IOMMUSER_RESTORED + kind - IOMMUSER_KIND_IOMMU))
 			return -IOMMUSER_EBUSY;
-	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++) {
-		count = iommuser_graph_count(graph, kind);
-		for (position = 0; position < count; position++)
-			graph_set_state(&restore->graph, kind, position, IOMMUSER_FINISHED);
-	}
+	memset(graph->states, IOMMUSER_FINISHED, graph->first_record[IOMMUSER_NR_KINDS + 1]);
 	restore->open = false;
 	restore->valid = false;
 	count = graph->first_page[IOMMUSER_NR_KINDS + 1];
@@ -477,13 +536,13 @@ static OWN_FRAME void abort_kind(struct iommuser_restore *restore, u32 kind)
 		if (kind == IOMMUSER_KIND_IOMMU)
 			release_dids(restore, &record);
 		give_back(restore, kind, &record, ~0ULL);
-		graph_set_state(&restore->graph, kind, position, IOMMUSER_PRESERVED_STATE);
+		iommuser_graph_set_state(&restore->graph, kind, position, IOMMUSER_PRESERVED_STATE);
 	}
 }
 
 void iommuser_restore_abort(struct iommuser_restore *restore)
 {
-	if (usable(restore)) {
+	if (restore->valid && !restore->advanced) {
 		abort_kind(restore, IOMMUSER_KIND_DEVICE);
 		abort_kind(restore, IOMMUSER_KIND_DOMAIN);
 		abort_kind(restore, IOMMUSER_KIND_IOMMU);

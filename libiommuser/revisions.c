@@ -10,21 +10,24 @@
 #include "internal.h"
 
 /* A field of the same width on the wire as in the named wire struct. */
-#define ROW_V(FIELD, wire_type, wire_member, type, member, variant)                        \
-	{                                                                                  \
-		IOMMUSER_FIELD_##FIELD, sizeof(((wire_type *)0)->wire_member), 1, variant, \
-			offsetof(wire_type, wire_member), offsetof(type, member)           \
+#define ROW_V(FIELD, wire_type, wire_member, type, member, variant)                     \
+	{                                                                               \
+		IOMMUSER_FIELD_##FIELD, sizeof(((wire_type *)0)->wire_member), variant, \
+			offsetof(wire_type, wire_member), offsetof(type, member)        \
 	}
 #define ROW(FIELD, wire_type, wire_member, type, member) \
 	ROW_V(FIELD, wire_type, wire_member, type, member, 0)
-#define ROW_BITMAP(FIELD, wire_type, wire_member, type, member, variant)                 \
-	{                                                                                \
-		IOMMUSER_FIELD_##FIELD, 8, 8, variant, offsetof(wire_type, wire_member), \
-			offsetof(type, member)                                           \
+#define ROW_BITMAP(FIELD, wire_type, wire_member, type, member, variant)               \
+	{                                                                              \
+		IOMMUSER_FIELD_##FIELD, 64, variant, offsetof(wire_type, wire_member), \
+			offsetof(type, member)                                         \
 	}
 
 #define INTEL IOMMUSER_IOMMU_TYPE_INTEL
 #define SMMUV3 IOMMUSER_IOMMU_TYPE_ARM_SMMUV3
+
+/* Compilers would round each table up to 32 bytes. */
+#define PACKED_ROWS __attribute__((__aligned__(1)))
 
 #define LAYOUT(layout_rows, wire_type, flags)                              \
 	{                                                                  \
@@ -39,7 +42,7 @@
 		ROW(REF_COUNT, wire_type, object.ref_count, type, ref_count), \
 		ROW(FLAGS, wire_type, object.flags, type, flags)
 
-static const struct iommuser_field_row iommu_v1_iommu[] = {
+static const struct iommuser_field_row iommu_v1_iommu[] PACKED_ROWS = {
 	OBJECT_V1(struct iommu_v1_iommu_ser, struct iommuser_iommu),
 	ROW(TOKEN, struct iommu_v1_iommu_ser, token, struct iommuser_iommu, token),
 	ROW(TYPE, struct iommu_v1_iommu_ser, type, struct iommuser_iommu, type),
@@ -47,7 +50,7 @@ static const struct iommuser_field_row iommu_v1_iommu[] = {
 	ROW(ROOT_TABLE, struct iommu_v1_iommu_ser, root_table, struct iommuser_iommu, root_table),
 };
 
-static const struct iommuser_field_row iommu_v1_domain[] = {
+static const struct iommuser_field_row iommu_v1_domain[] PACKED_ROWS = {
 	OBJECT_V1(struct iommu_v1_domain_ser, struct iommuser_domain),
 	ROW(TOP_TABLE, struct iommu_v1_domain_ser, top_table, struct iommuser_domain, top_table),
 	ROW(TOP_LEVEL, struct iommu_v1_domain_ser, top_level, struct iommuser_domain, top_level),
@@ -55,7 +58,7 @@ static const struct iommuser_field_row iommu_v1_domain[] = {
 	    restored_domain),
 };
 
-static const struct iommuser_field_row iommu_v1_device[] = {
+static const struct iommuser_field_row iommu_v1_device[] PACKED_ROWS = {
 	OBJECT_V1(struct iommu_v1_device_ser, struct iommuser_device),
 	ROW(OWNER_TOKEN, struct iommu_v1_device_ser, token, struct iommuser_device, owner_token),
 	ROW(BDF, struct iommu_v1_device_ser, devid, struct iommuser_device, bdf),
@@ -85,7 +88,7 @@ static const struct iommuser_field_row iommu_v1_device[] = {
 		ROW_BITMAP(CONTEXT_TABLES, wire_type, intel.context_tables, struct iommuser_iommu, \
 			   context_tables, INTEL)
 
-static const struct iommuser_field_row iommu_liveupdate_v1_domain[] = {
+static const struct iommuser_field_row iommu_liveupdate_v1_domain[] PACKED_ROWS = {
 	OBJECT_LU(struct iommu_liveupdate_v1_domain_ser, struct iommuser_domain),
 	ROW(TOP_TABLE, struct iommu_liveupdate_v1_domain_ser, top_table, struct iommuser_domain,
 	    top_table),
@@ -99,7 +102,7 @@ static const struct iommuser_field_row iommu_liveupdate_v1_domain[] = {
 	    struct iommuser_domain, restored_domain),
 };
 
-static const struct iommuser_field_row iommu_liveupdate_56_device[] = {
+static const struct iommuser_field_row iommu_liveupdate_56_device[] PACKED_ROWS = {
 	OBJECT_LU(struct iommu_liveupdate_56_device_ser, struct iommuser_device),
 	ROW(BDF, struct iommu_liveupdate_56_device_ser, devid, struct iommuser_device, bdf),
 	ROW(SEGMENT, struct iommu_liveupdate_56_device_ser, segment, struct iommuser_device,
@@ -120,7 +123,7 @@ static const struct iommuser_field_row iommu_liveupdate_56_device[] = {
 /* "iommu-liveupdate-v1" has the same record, without the rows of other vendors. */
 #define INTEL_ONLY_ROWS 8
 
-static const struct iommuser_field_row iommu_liveupdate_iommu[] = {
+static const struct iommuser_field_row iommu_liveupdate_iommu[] PACKED_ROWS = {
 	OBJECT_LU(struct iommu_liveupdate_iommu_ser, struct iommuser_iommu),
 	ROW(TOKEN, struct iommu_liveupdate_iommu_ser, token, struct iommuser_iommu, token),
 	ROW(TYPE, struct iommu_liveupdate_iommu_ser, type, struct iommuser_iommu, type),
@@ -135,7 +138,7 @@ static const struct iommuser_field_row iommu_liveupdate_iommu[] = {
 	      strtab_l2, SMMUV3),
 };
 
-static const struct iommuser_field_row iommu_liveupdate_domain[] = {
+static const struct iommuser_field_row iommu_liveupdate_domain[] PACKED_ROWS = {
 	OBJECT_LU(struct iommu_liveupdate_domain_ser, struct iommuser_domain),
 	ROW(TOP_TABLE, struct iommu_liveupdate_domain_ser, top_table, struct iommuser_domain,
 	    top_table),
@@ -149,7 +152,7 @@ static const struct iommuser_field_row iommu_liveupdate_domain[] = {
 	    struct iommuser_domain, restored_domain),
 };
 
-static const struct iommuser_field_row iommu_liveupdate_device[] = {
+static const struct iommuser_field_row iommu_liveupdate_device[] PACKED_ROWS = {
 	OBJECT_LU(struct iommu_liveupdate_device_ser, struct iommuser_device),
 	ROW(BDF, struct iommu_liveupdate_device_ser, devid, struct iommuser_device, bdf),
 	ROW(SEGMENT, struct iommu_liveupdate_device_ser, segment, struct iommuser_device, segment),
@@ -182,7 +185,7 @@ static const struct iommuser_field_row iommu_liveupdate_device[] = {
 #define SAME(FIELD, kind, member) \
 	ROW(FIELD, struct iommuser_##kind##_ser, member, struct iommuser_##kind, member)
 
-static const struct iommuser_field_row iommuser_v1_iommu[] = {
+static const struct iommuser_field_row iommuser_v1_iommu[] PACKED_ROWS = {
 	RECORD(struct iommuser_iommu_ser, struct iommuser_iommu),
 	SAME(TYPE, iommu, type),
 	SAME(SEGMENT, iommu, segment),
@@ -198,7 +201,7 @@ static const struct iommuser_field_row iommuser_v1_iommu[] = {
 		   context_tables, 0),
 };
 
-static const struct iommuser_field_row iommuser_v1_domain[] = {
+static const struct iommuser_field_row iommuser_v1_domain[] PACKED_ROWS = {
 	RECORD(struct iommuser_domain_ser, struct iommuser_domain),
 	SAME(STAGE, domain, stage),
 	SAME(FORMAT, domain, format),
@@ -211,7 +214,7 @@ static const struct iommuser_field_row iommuser_v1_domain[] = {
 	SAME(NR_TABLE_PAGES, domain, nr_table_pages),
 };
 
-static const struct iommuser_field_row iommuser_v1_device[] = {
+static const struct iommuser_field_row iommuser_v1_device[] PACKED_ROWS = {
 	RECORD(struct iommuser_device_ser, struct iommuser_device),
 	SAME(SEGMENT, device, segment),
 	SAME(BDF, device, bdf),
@@ -224,7 +227,7 @@ static const struct iommuser_field_row iommuser_v1_device[] = {
 	SAME(RID_PASID, device, rid_pasid),
 };
 
-static const struct iommuser_field_row iommuser_v1_alias[] = {
+static const struct iommuser_field_row iommuser_v1_alias[] PACKED_ROWS = {
 	RECORD(struct iommuser_alias_ser, struct iommuser_alias),
 	SAME(SEGMENT, alias, segment),
 	SAME(BDF, alias, bdf),
@@ -232,7 +235,7 @@ static const struct iommuser_field_row iommuser_v1_alias[] = {
 	SAME(TYPE, alias, type),
 };
 
-static const struct iommuser_field_row iommuser_v1_attachment[] = {
+static const struct iommuser_field_row iommuser_v1_attachment[] PACKED_ROWS = {
 	RECORD(struct iommuser_attachment_ser, struct iommuser_attachment),
 	SAME(DEVICE, attachment, device),
 	SAME(DOMAIN, attachment, domain),
@@ -241,7 +244,7 @@ static const struct iommuser_field_row iommuser_v1_attachment[] = {
 	SAME(DID, attachment, did),
 };
 
-static const struct iommuser_field_row iommuser_v1_hwpt[] = {
+static const struct iommuser_field_row iommuser_v1_hwpt[] PACKED_ROWS = {
 	RECORD(struct iommuser_hwpt_ser, struct iommuser_hwpt),
 	SAME(IOMMUFD_TOKEN, hwpt, iommufd_token),
 	SAME(HWPT_TOKEN, hwpt, hwpt_token),

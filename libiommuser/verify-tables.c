@@ -98,7 +98,8 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 	union iommuser_record record;
 	int result;
 
-	if (read_live(verify, IOMMUSER_KIND_DOMAIN, position, &record))
+	if (iommuser_graph_state(verify->graph, IOMMUSER_KIND_DOMAIN, position) >= IOMMUSER_LEFT ||
+	    read_live(verify, IOMMUSER_KIND_DOMAIN, position, &record))
 		return 0;
 	table.stage = verify->graph->domain_stages[position];
 	table.top_table = record.domain.top_table;

@@ -199,8 +199,8 @@ static OWN_FRAME void check_pasid(struct device_check *check,
 	if (!entry.present) {
 		rest = entry.qw[0] | entry.qw[1] | entry.qw[2] | entry.reserved;
 		if (rest && pasid != check->record.device.rid_pasid)
-			report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED, entry.phys,
-				  rest, 0);
+			report_at(check->verify->reporter, IOMMUSER_FINDING_VTD_RESERVED,
+				  entry.phys, rest, 0);
 		return;
 	}
 	check->verify->counts.nr_pasid_entries++;
@@ -275,6 +275,15 @@ static void check_scalable_entry(struct device_check *check)
 		check_pasids_of(check, &directory);
 }
 
+/* A live device whose tables are still those that were handed over. */
+static OWN_FRAME int read_attached_device(const struct iommuser_verify *verify, u64 position,
+					  union iommuser_record *record)
+{
+	if (iommuser_graph_state(verify->graph, IOMMUSER_KIND_DEVICE, position) >= IOMMUSER_LEFT)
+		return -IOMMUSER_ENOENT;
+	return read_live_device(verify, position, record);
+}
+
 /* Return: false when the unit at reference @iommu cannot be looked at. */
 static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iommu,
 				  struct iommuser_vtd_tables *tables)
@@ -298,7 +307,7 @@ static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 po
 	u64 domain, did;
 	int error;
 
-	if (read_live_device(verify, position, &check.record) ||
+	if (read_attached_device(verify, position, &check.record) ||
 	    check.record.device.bdf > MAX_BDF ||
 	    !find_tables(verify, check.record.device.iommu, &check.tables))
 		return;
@@ -334,7 +343,7 @@ static OWN_FRAME bool tables_of_device(const struct iommuser_verify *verify, u64
 	u64 position;
 
 	if (iommuser_graph_resolve(verify->graph, device, IOMMUSER_KIND_DEVICE, &position) ||
-	    read_live_device(verify, position, &record) || record.device.bdf > MAX_BDF)
+	    read_attached_device(verify, position, &record) || record.device.bdf > MAX_BDF)
 		return false;
 	*bdf = (u32)record.device.bdf;
 	return find_tables(verify, record.device.iommu, tables);

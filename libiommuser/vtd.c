@@ -86,6 +86,7 @@ static int read_context(const struct iommuser_vtd_tables *tables, u64 table, u32
 	const void *bytes;
 	int error;
 
+	context->table_present = true;
 	error = iommuser_access(tables->env, table + slot * size, size, size, &bytes);
 	if (error)
 		return error;
@@ -122,36 +123,20 @@ int iommuser_vtd_context(const struct iommuser_vtd_tables *tables, u32 bdf,
 int iommuser_vtd_next_context(const struct iommuser_vtd_tables *tables, u32 *cursor, u32 *bdf,
 			      struct iommuser_vtd_context *context)
 {
-	u32 per_table = tables->scalable ? DEVFNS_PER_SCALABLE_TABLE : 256;
-	struct iommuser_vtd_root_entry entry;
-	u64 table;
+	u32 last = (tables->scalable ? DEVFNS_PER_SCALABLE_TABLE : 256) - 1;
 	int error;
 
 	while (*cursor < IOMMUSER_VTD_NR_REQUESTERS) {
-		u32 stop = (*cursor / per_table + 1) * per_table;
-
 		*bdf = *cursor;
-		error = iommuser_vtd_root_entry(tables, *cursor >> 8, &entry);
-		if (error) {
-			*cursor = IOMMUSER_VTD_NR_REQUESTERS;
+		error = iommuser_vtd_context(tables, *bdf, context);
+		/* Without a root table there is nothing more, without another none of its entries. */
+		if (error && !context->table_present)
+			last = IOMMUSER_VTD_NR_REQUESTERS - 1;
+		*cursor = (error || !context->table_present ? *bdf | last : *bdf) + 1;
+		if (error)
 			return error;
-		}
-		if (!iommuser_vtd_context_table(tables, &entry, *cursor & 0xff, &table)) {
-			*cursor = stop;
-			continue;
-		}
-		for (; *cursor < stop; (*cursor)++) {
-			memset(context, 0, sizeof(*context));
-			error = read_context(tables, table, *cursor & 0xff, context);
-			if (error) {
-				*cursor = stop;
-				return error;
-			}
-			if (context->present) {
-				*bdf = (*cursor)++;
-				return 1;
-			}
-		}
+		if (context->present)
+			return 1;
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
  * @IOMMUSER_EBUSY: the object is in a state that forbids the call, for
  *	example a record that was claimed before
  * @IOMMUSER_ENOENT: no such record
+ * @IOMMUSER_ENODEV: a device that is needed has not come as far
  *
  * The environment's refusal:
  * @IOMMUSER_ENOMEM: the environment could not allocate a page
@@ -34,6 +35,7 @@ enum iommuser_error {
 	IOMMUSER_ENOSPC = 2,
 	IOMMUSER_EBUSY = 3,
 	IOMMUSER_ENOENT = 4,
+	IOMMUSER_ENODEV = 5,
 	IOMMUSER_ENOMEM = 10,
 	IOMMUSER_EREFUSED = 11,
 	IOMMUSER_EUNMAPPED = 20,

@@ -34,12 +34,24 @@ struct iommuser_graph_page {
  * @IOMMUSER_PRESERVED_STATE: as the previous kernel left it
  * @IOMMUSER_CLAIMED: a claim is under way
  * @IOMMUSER_RESTORED: claimed successfully
- * @IOMMUSER_FINISHED: handed over for good
+ * @IOMMUSER_HANDED_OVER: a device: its iommufd owns it, and it still runs on
+ *	its restored domain. A domain: the HWPT that was made of it owns it
+ * @IOMMUSER_LEFT: a device: it runs on a domain of this kernel's own. A domain:
+ *	its HWPT was destroyed
+ * @IOMMUSER_ABANDONED: nobody came for it. A device is stopped and blocked; no
+ *	device uses an abandoned domain or unit
+ * @IOMMUSER_FINISHED: the handover has ended
+ *
+ * The order counts: a record never goes back, but for what
+ * iommuser_restore_advance() says. The numbers are part of the portable image.
  */
 enum iommuser_state {
 	IOMMUSER_PRESERVED_STATE,
 	IOMMUSER_CLAIMED,
 	IOMMUSER_RESTORED,
+	IOMMUSER_HANDED_OVER,
+	IOMMUSER_LEFT,
+	IOMMUSER_ABANDONED,
 	IOMMUSER_FINISHED,
 };
 
@@ -200,8 +212,30 @@ int iommuser_graph_device_domain(const struct iommuser_graph *graph, u64 positio
 bool iommuser_graph_device_stale(const struct iommuser_graph *graph,
 				 const struct iommuser_device *device);
 
-/** iommuser_graph_state - where a record stands; see enum iommuser_state */
+/**
+ * iommuser_graph_state - where a record stands
+ * @graph: built; its memory is enough, also after a restore machine has ended
+ * @kind: IOMMUSER_KIND_*
+ * @position: below iommuser_graph_count()
+ *
+ * Return: see enum iommuser_state. A deleted record stays PRESERVED until the end.
+ */
 enum iommuser_state iommuser_graph_state(const struct iommuser_graph *graph, u32 kind,
 					 u64 position);
+
+/**
+ * iommuser_graph_set_state - for who has records without a restore machine
+ * @graph: built, and not a restore machine's
+ * @kind: IOMMUSER_KIND_*
+ * @position: below iommuser_graph_count()
+ * @state: where another kernel's machine has the record. The verifier passes over
+ *	tables of domains and devices from IOMMUSER_LEFT on: they are freed, or
+ *	lead elsewhere
+ */
+static inline void iommuser_graph_set_state(struct iommuser_graph *graph, u32 kind, u64 position,
+					    enum iommuser_state state)
+{
+	graph->states[graph->first_record[kind] + position] = (u8)state;
+}
 
 #endif /* IOMMUSER_GRAPH_H */

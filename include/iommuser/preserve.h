@@ -117,21 +117,33 @@ struct iommuser_alias_id {
 #define IOMMUSER_MAX_ALIASES 8
 
 /**
+ * struct iommuser_preserved_attachment - the caller's handle of an attachment
+ * @phys: address of its record, 0 when it is not preserved; private
+ * @device: its device; private
+ * @domain: its domain; private
+ *
+ * Zeroed before first use; owned by the caller.
+ */
+struct iommuser_preserved_attachment {
+	u64 phys;
+	struct iommuser_preserved *device;
+	struct iommuser_preserved *domain;
+};
+
+/**
  * struct iommuser_preserved_device - the caller's handle of a preserved device
  * @device: the device record
- * @attachment: address of its attachment record
+ * @attachment: of requests without a PASID
  * @aliases: addresses of its alias records
  * @nr_aliases: how many
  * @unit: its unit
- * @domain: its domain
  */
 struct iommuser_preserved_device {
 	struct iommuser_preserved device;
-	u64 attachment;
+	struct iommuser_preserved_attachment attachment;
 	u64 aliases[IOMMUSER_MAX_ALIASES];
 	u32 nr_aliases;
 	struct iommuser_preserved *unit;
-	struct iommuser_preserved *domain;
 };
 
 /**
@@ -174,8 +186,35 @@ int iommuser_preserve_device(struct iommuser_preserve *preserve,
 			     struct iommuser_preserved *domain,
 			     struct iommuser_preserved_device *handle);
 
-/** iommuser_unpreserve_device - the reverse. Return: 0 or -IOMMUSER_ENOENT. */
+/**
+ * iommuser_unpreserve_device - the reverse
+ * Return: 0; -IOMMUSER_ENOENT; -IOMMUSER_EBUSY while an attachment for a PASID
+ * is preserved.
+ */
 int iommuser_unpreserve_device(struct iommuser_preserve *preserve,
 			       struct iommuser_preserved_device *handle);
+
+/**
+ * iommuser_preserve_attachment - preserve the attachment of a device for a PASID
+ * @preserve: where to
+ * @device: handle of the device, preserved when the PASID's entry was there
+ *	already: its table was preserved with the device
+ * @domain: handle of the domain, preserved
+ * @pasid: above 0 and below the record's pasid_entries; once for a device
+ * @did: domain id of the domain on the device's unit
+ * @handle: not preserved yet
+ *
+ * Return: 0; -IOMMUSER_ENOENT when @device or @domain is not preserved;
+ * -IOMMUSER_EBUSY; -IOMMUSER_EINVAL for another @pasid; -IOMMUSER_ENOMEM. After
+ * an error nothing has changed.
+ */
+int iommuser_preserve_attachment(struct iommuser_preserve *preserve,
+				 struct iommuser_preserved_device *device,
+				 struct iommuser_preserved *domain, u32 pasid, u32 did,
+				 struct iommuser_preserved_attachment *handle);
+
+/** iommuser_unpreserve_attachment - the reverse. Return: 0 or -IOMMUSER_ENOENT. */
+int iommuser_unpreserve_attachment(struct iommuser_preserve *preserve,
+				   struct iommuser_preserved_attachment *handle);
 
 #endif /* IOMMUSER_PRESERVE_H */

@@ -167,8 +167,7 @@ union iommuser_record {
 /**
  * struct iommuser_field_row - where one field is
  * @field: enum iommuser_field
- * @width: bytes on the wire: 1, 2, 4 or 8
- * @count: elements; more than 1 only for arrays of u64
+ * @width: bytes on the wire: 1, 2, 4 or 8; more for an array of u64
  * @variant: IOMMU type for which the row holds, 0 for every type
  * @wire: offset in the record
  * @memory: offset in the in-memory form
@@ -176,10 +175,9 @@ union iommuser_record {
 struct iommuser_field_row {
 	u8 field;
 	u8 width;
-	u8 count;
 	u8 variant;
-	u16 wire;
-	u16 memory;
+	u8 wire;
+	u8 memory;
 };
 
 /**
@@ -219,8 +217,8 @@ struct iommuser_record_layout {
 struct iommuser_revision {
 	const char *name;
 	const char *flb_name;
-	u64 version;
-	u32 properties;
+	u32 version;
+	u16 properties;
 	u16 root_size;
 	u16 arrays_offset;
 	u16 array_stride;

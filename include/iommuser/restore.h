@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The restore machine: open, validate, claim units, devices and domains, then
- * finish, or abort at any point.
+ * The restore machine: open, validate, claim units, devices and domains, hand
+ * them over to those that come back for them, then finish; or abort, as long as
+ * nothing was handed over.
  *
  *   iommuser_restore_open()        nothing is touched
  *   iommuser_restore_validate()    nothing is touched
  *   iommuser_restore_claim_iommu() table pages and DIDs taken over
  *   iommuser_restore_claim_domain()
  *   iommuser_restore_claim_device()
+ *   iommuser_restore_advance()     handed over, left or abandoned
  *   iommuser_restore_finish()      the records themselves are freed
  *   iommuser_restore_abort()       all that was claimed is given back
  *
  * A record is consumed once: PRESERVED, CLAIMED while a claim is under way,
- * RESTORED after it, FINISHED in the end. A claim that fails leaves its record
- * PRESERVED and gives back what it had taken.
+ * RESTORED after it; devices and domains are then HANDED_OVER and have LEFT in
+ * the end, or are ABANDONED at any point before; FINISHED at last. A claim that
+ * fails leaves its record PRESERVED and gives back what it had taken.
  *
  * Lock: the caller serialises all calls on one machine.
  */
@@ -77,6 +80,7 @@ struct iommuser_restore {
 	struct iommuser_pageset *set;
 	bool open;
 	bool valid;
+	bool advanced;
 };
 
 /**
@@ -209,15 +213,50 @@ int iommuser_restore_claim_device(struct iommuser_restore *restore, u64 segment,
 				  struct iommuser_device *device);
 
 /**
+ * iommuser_restore_advance - a record goes on to its next state
+ * @restore: validated
+ * @kind: IOMMUSER_KIND_IOMMU, IOMMUSER_KIND_DOMAIN or IOMMUSER_KIND_DEVICE
+ * @position: from 0, below iommuser_restore_count()
+ * @state: where to; see enum iommuser_state:
+ *
+ *   HANDED_OVER  from RESTORED. A domain only when each device attached to it
+ *                is handed over already, has left or was abandoned
+ *   RESTORED     from HANDED_OVER: that is undone
+ *   LEFT         from HANDED_OVER. A domain only when each device attached to
+ *                it has left or was abandoned
+ *   ABANDONED    from any state but LEFT and ABANDONED, also where it was never
+ *                claimed: then its tables stay preserved for good. A domain or
+ *                unit only when each device attached to or behind it has left
+ *                or was abandoned. The only state a unit can be moved to
+ *
+ * An attachment for a PASID counts as one without. Nothing is done to hardware
+ * and no callback called: it is the host that moves, stops and blocks devices,
+ * before it says so here, and that frees the tables, which stay its own, after
+ * a domain or device has LEFT or was ABANDONED.
+ *
+ * Return: 0; -IOMMUSER_EBUSY when the record is not in a state to come from, or
+ * a device is not far enough for LEFT or ABANDONED; -IOMMUSER_ENODEV when a
+ * device is not far enough for HANDED_OVER; -IOMMUSER_ENOENT for a record that
+ * is deleted, or stale, or not there; -IOMMUSER_EUNMAPPED when a record cannot
+ * be read; -IOMMUSER_EINVAL for another kind or state, and when not validated.
+ * After an error nothing has changed.
+ */
+int iommuser_restore_advance(struct iommuser_restore *restore, u32 kind, u64 position,
+			     enum iommuser_state state);
+
+/**
  * iommuser_restore_finish - end a restore after which nothing is left
  * @restore: validated
  *
- * What was claimed stays with the host; the pages of records and the root are
- * restored and released. The machine is closed.
+ * What was claimed stays with the host, as do domains that were handed over and
+ * have not left; the pages of records and the root are restored and released.
+ * The machine is closed.
  *
- * Return: 0; -IOMMUSER_EBUSY when a live unit, domain or device has not been
- * claimed; -IOMMUSER_EREFUSED when a page was refused (the pages before it are
- * gone, and the machine is closed); -IOMMUSER_EINVAL when not validated.
+ * Return: 0; -IOMMUSER_EBUSY when, of the live records, a unit is neither
+ * RESTORED nor ABANDONED, or a domain neither HANDED_OVER nor LEFT nor ABANDONED,
+ * or a device neither LEFT nor ABANDONED; -IOMMUSER_EREFUSED when a page was
+ * refused (the pages before it are gone, and the machine is closed);
+ * -IOMMUSER_EINVAL when not validated.
  */
 int iommuser_restore_finish(struct iommuser_restore *restore);
 
@@ -225,7 +264,9 @@ int iommuser_restore_finish(struct iommuser_restore *restore);
  * iommuser_restore_abort - give back everything that was claimed
  * @restore: open or validated; closed afterwards
  *
- * The pages of records are not touched: they stay preserved.
+ * The pages of records are not touched: they stay preserved. Nothing is given
+ * back once iommuser_restore_advance() has succeeded for any record: others may
+ * be using it then.
  */
 void iommuser_restore_abort(struct iommuser_restore *restore);
 

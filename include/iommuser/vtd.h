@@ -55,6 +55,7 @@ struct iommuser_vtd_root_entry {
  * @phys: physical address of the entry, 0 when there is no table for it
  * @low: low quadword
  * @high: next quadword
+ * @table_present: there is a table for it, readable or not
  * @present: the entry is present
  * @reserved: bits that must be zero and are not, of either quadword
  * @table: second-stage top table, in scalable mode the PASID directory
@@ -71,6 +72,7 @@ struct iommuser_vtd_context {
 	u64 phys;
 	u64 low;
 	u64 high;
+	bool table_present;
 	bool present;
 	u64 reserved;
 	u64 table;

@@ -68,6 +68,21 @@ class Extract(harness.ToolTest):
         self.assertGreaterEqual(checked, 5)
         self.assertGreaterEqual(with_payload, 3)
 
+    def test_states(self):
+        """Where records of an incoming handover stand is taken along, if it is told of all."""
+        states = {"iommu": [2], "domain": [3, 4], "device": [4, 3, 5]}
+        lines = ["ikho origin=incoming kho=no preserved=no"]
+        lines += ["states %s %s" % (kind, " ".join(map(str, told))) for kind, told in states.items()]
+        for extra, wanted in (([], states), (["states device 2"], {**states, "device": None})):
+            harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"), *lines, *extra, form="ikho")
+            self.good("extract", "-o", "out.ikho", "image")
+            if not extra:
+                self.assertEqual(self.comparable("image"), self.comparable("out.ikho"))
+            found = read_image.read(self.path("out.ikho"))["states"]
+            self.assertEqual({kind: told for kind, told in wanted.items() if told}, found)
+        self.good("extract", "-o", "out.ikho", "--post-boot", "image")
+        self.assertEqual({}, read_image.read(self.path("out.ikho"))["states"])
+
     def test_no_payload_of_damaged(self):
         """Damage that leads a reader into guest memory does not bring that memory into the extract."""
         inside = "@memfd[0].page[0]"

@@ -21,8 +21,8 @@ esac
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { echo "golden.sh: IOMMU_KHO_DUMP must name the tool" >&2; exit 2; }
 
 fixtures=(legacy-jump legacy-postboot scalable-jump scalable-postboot
-	legacy-glue-jump legacy-glue-incoming scalable-glue-jump scalable-glue-incoming
-	first-stage-glue-jump first-stage-glue-incoming)
+	legacy-glue-jump legacy-glue-incoming legacy-glue-left scalable-glue-jump scalable-glue-incoming
+	scalable-glue-left first-stage-glue-jump first-stage-glue-incoming first-stage-glue-left)
 descriptions=(iommu-v1-legacy iommu-v1-scalable iommu-liveupdate-scalable iommu-liveupdate-56-legacy
 	iommuser-v1-legacy iommuser-aliases iommuser-pasids iommuser-first-stage iommuser-16k kho-empty
 	kho-extras)
@@ -146,6 +146,15 @@ for name in "${descriptions[@]}"; do
 done
 python3 "$tests/writer/write_image.py" "$tests/writer/clean/$damaged.desc" damaged.elf --format elf --set "$damage"
 check damaged image_transcripts damaged.elf
+# An incoming handover half taken over: one domain's tables are freed, one device's entry leads elsewhere.
+states=('ikho origin=incoming kho=no preserved=no' 'states iommu 2' 'states domain 3 4' 'states device 4 3 5'
+	'set context[00:04.0].lo = 0x7000001' 'set context[00:04.0].did = 77')
+python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.desc" states.ikho --format ikho \
+	"${states[@]/#/--set=}" --drop @pt.domain1.top
+check states image_transcripts states.ikho
+# A kernel that came up from a handover and did not take its IOMMU state over.
+python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.desc" next.elf --format elf --set next-fdt
+check next image_transcripts next.elf
 python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.desc" translate.elf --format elf
 check translate translate_transcripts translate.elf
 check plain plain_transcripts

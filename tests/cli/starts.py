@@ -91,6 +91,22 @@ class Starts(harness.ToolTest):
             self.assertEqual(0, result.status, result.err)
             self.assertEqual(root["fdt"], json.loads(result.out)["kho"]["fdt"])
 
+    def codes_of_next_kernel(self, *lines):
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"), *lines)
+        result = self.tool("verify", "--json", "image")
+        self.assertEqual((0, ""), (result.status, result.err))
+        return {finding["code"] for finding in json.loads(result.out)["findings"]}
+
+    def test_not_taken_over(self):
+        """State that lies in a kernel's memory as it was at the jump is named, all other is not."""
+        self.assertEqual({"REC-25"}, self.codes_of_next_kernel("next-fdt"))
+        for line in harness.some(("fill @luo.flbs 4096 0", "set luo.flb[0].name = \"iommuser-v2\"",
+                                  "set luo.flb[0].data = @root + 4096", "set luo.flbs.pgcnt = 2",
+                                  "set luo.flbs.count = 64", "flip root 16 0",
+                                  "flip page.device[0] 48 0",
+                                  "set context[00:1f.0].lo = @root | 1"), 4):
+            self.assertEqual(set(), self.codes_of_next_kernel("next-fdt", line), line)
+
     def test_flat_base(self):
         """The same memory as a raw file that begins at another address."""
         symbols = harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))

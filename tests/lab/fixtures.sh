@@ -79,11 +79,13 @@ make_glue_fixtures() {
 
 	extract "$name-jump" --origin at-jump
 	check_jump "$name"
-	cp "$outdir/$name-incoming.ikho" "$work/"
+	cp "$outdir/$name"-{incoming,left}.ikho "$work/"
 	say_size "$name-incoming"
-	cp "$outdir/$name"-{dmar,incoming-dmar,incoming-state}.txt "$work/"
+	say_size "$name-left"
+	cp "$outdir/$name"-{dmar,incoming-dmar,incoming-state,left-dmar,left-state}.txt "$work/"
 	awk '/^0x/ { if (n++ % 16) next } { print }' "$outdir/$name-domain.txt" \
 		> "$work/$name-domain.txt"
+	"$tool" verify "$work/$name-left.ikho" > /dev/null || die "$name-left.ikho is not sound"
 	for image in "$work/$name"-{jump,incoming}.ikho; do
 		"$tool" verify "$image" > /dev/null || die "$image is not sound"
 		found=$("$tool" translate --json 00:04.0 "$(fact glue.env "$2_IOVA")" "$image" |

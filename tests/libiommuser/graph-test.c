@@ -446,12 +446,13 @@ static void states_are_kept_apart(void **state)
 	for (round = 0; round < 5; round++) {
 		for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
 			for (i = 0; i < 7 + kind; i++)
-				graph_set_state(&handover->graph, kind, i,
-						(enum iommuser_state)((kind * i + round) % 4));
+				iommuser_graph_set_state(
+					&handover->graph, kind, i,
+					(enum iommuser_state)((kind * i + round) % 7));
 		for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
 			for (i = 0; i < 7 + kind; i++)
 				assert_int_equal(iommuser_graph_state(&handover->graph, kind, i),
-						 (kind * i + round) % 4);
+						 (kind * i + round) % 7);
 	}
 	handover_free(handover);
 }

@@ -104,19 +104,25 @@ static const struct iommuser_field_row *row_of(const struct handover *handover, 
 	return NULL;
 }
 
+/* Of an array, the first element is meant. */
+static u32 element_width(const struct iommuser_field_row *row)
+{
+	return row->width < 8 ? row->width : 8;
+}
+
 void handover_put(struct handover *handover, u32 kind, u64 phys, enum iommuser_field field,
 		  u64 value)
 {
 	const struct iommuser_field_row *row = row_of(handover, kind, field);
 
-	image_put(handover->image, phys + row->wire, row->width, value);
+	image_put(handover->image, phys + row->wire, element_width(row), value);
 }
 
 u64 handover_get(struct handover *handover, u32 kind, u64 phys, enum iommuser_field field)
 {
 	const struct iommuser_field_row *row = row_of(handover, kind, field);
 
-	return image_get(handover->image, phys + row->wire, row->width);
+	return image_get(handover->image, phys + row->wire, element_width(row));
 }
 
 void handover_delete(struct handover *handover, u32 kind, u64 phys)

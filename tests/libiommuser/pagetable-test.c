@@ -666,6 +666,75 @@ static void tables_are_left_children_first(void **state)
 	fixture_free(fixture);
 }
 
+static int remember_left(void *ctx, u64 phys, u32 level)
+{
+	struct fixture *fixture = ctx;
+
+	assert_true(fixture->nr_runs < MAX_RUNS);
+	fixture->runs[fixture->nr_runs++] = (struct iommuser_pt_run){ .phys = phys, .level = level };
+	return meet(fixture);
+}
+
+/*
+ * For the table pages alone: the same tables, met and left in the same order, without a look at the
+ * entries of tables of 4 KiB leaves. Those tables have to be there, and larger leaves are checked.
+ */
+static void pages_only_reads_no_small_leaf(u32 stage)
+{
+	struct fixture *fixture = fixture_new(12, stage, 3);
+	struct iommuser_pt_run left[16];
+	u32 i, nr_left;
+	u64 large;
+
+	for (i = 0; i < 4; i++)
+		put_leaf(fixture, (u64)i << 29 | (u64)i << 21, 0,
+			 (0x80000ULL + i * 16) << 12 | table_bits(fixture));
+	put_leaf(fixture, 1ULL << 33, 1, 0x40000000ULL | table_bits(fixture));
+	large = entry_at(fixture, 1ULL << 33, 1);
+	fixture->visitor.run = NULL;
+	fixture->visitor.leave = remember_left;
+	assert_int_equal(walk_with(fixture, NULL, 100), 0);
+	expect_findings(&fixture->findings, "");
+	nr_left = fixture->nr_runs;
+	assert_true(nr_left > 6 && nr_left <= 16);
+	assert_int_equal(fixture->counts.nr_leaves[0], 4);
+	memcpy(left, fixture->runs, nr_left * sizeof(*left));
+
+	fixture->table.pages_only = true;
+	for (i = 0; i < 4; i++)
+		image_put(fixture->image, entry_at(fixture, (u64)i << 29 | (u64)i << 21, 0), 8, ~0ULL);
+	assert_int_equal(walk_with(fixture, NULL, 100), 0);
+	expect_findings(&fixture->findings, "");
+	assert_int_equal(fixture->counts.nr_tables, nr_left);
+	assert_int_equal(fixture->nr_tables, nr_left);
+	assert_int_equal(fixture->counts.nr_leaves[0], 0);
+	assert_int_equal(fixture->counts.nr_leaves[1], 1);
+	assert_int_equal(fixture->nr_runs, nr_left);
+	assert_memory_equal(fixture->runs, left, nr_left * sizeof(*left));
+
+	image_put(fixture->image, large, 8, 1ULL << 50 | LARGE | table_bits(fixture));
+	assert_int_equal(walk_with(fixture, NULL, 100), 0);
+	expect_findings(&fixture->findings, "PT-08");
+	image_put(fixture->image, large, 8, 0);
+	image_drop(fixture->image, left[0].phys);
+	assert_int_equal(left[0].level, 0);
+	assert_int_equal(walk_with(fixture, NULL, 100), 0);
+	expect_findings(&fixture->findings, "PT-02");
+	assert_int_equal(fixture->nr_runs, nr_left - 1);
+
+	fixture->table.pages_only = false;
+	assert_int_equal(walk_with(fixture, NULL, 100), 0);
+	assert_true(fixture->findings.count > 0);
+	fixture_free(fixture);
+}
+
+static void pages_only_in_both_stages(void **state)
+{
+	(void)state;
+	pages_only_reads_no_small_leaf(IOMMUSER_STAGE_SECOND);
+	pages_only_reads_no_small_leaf(IOMMUSER_STAGE_FIRST);
+}
+
 /* Memory that ends where 52 bits end does not go on at address 0. */
 static void runs_end_at_the_last_address(void **state)
 {
@@ -912,6 +981,7 @@ int main(void)
 		cmocka_unit_test(a_table_on_its_own_path_is_repeated),
 		cmocka_unit_test(a_visitor_ends_the_walk),
 		cmocka_unit_test(tables_are_left_children_first),
+		cmocka_unit_test(pages_only_in_both_stages),
 		cmocka_unit_test(runs_end_at_the_last_address),
 		cmocka_unit_test(runs_end_at_the_output_width),
 		cmocka_unit_test(translation_refuses_what_no_hardware_follows),

@@ -413,10 +413,12 @@ static void rows_are_sound(void **state)
 					if (row->variant && row->variant != variant)
 						continue;
 					assert_true(row->wire >= end);
-					end = row->wire + row->width * row->count;
+					end = row->wire + row->width;
 					assert_true(end <= layout->size);
 					assert_int_equal(row->memory % 8, 0);
-					assert_true(row->memory + 8ULL * row->count <= sizes[kind]);
+					assert_true(row->width <= 8 || row->width % 8 == 0);
+					assert_true(row->memory + (row->width + 7ULL) / 8 * 8 <=
+						    sizes[kind]);
 					assert_true(row->field && row->field < IOMMUSER_NR_FIELDS);
 				}
 			}

@@ -25,6 +25,7 @@ struct small {
 	struct handover *handover;
 	struct iommuser_verify verify;
 	bool scalable;
+	enum iommuser_state domain_state, device_state;
 	u64 unit, domain, device, attachment, hwpt;
 	u64 root_table, context_table, directory, pasid_table, top_table;
 	u64 context; /* the device's context entry */
@@ -143,6 +144,8 @@ static void verify(struct small *small, bool with_set)
 	if (with_set)
 		handover_preserve(handover, MEMORY, MEMORY_SIZE);
 	handover_build(handover);
+	iommuser_graph_set_state(&handover->graph, KIND_DOMAIN, 0, small->domain_state);
+	iommuser_graph_set_state(&handover->graph, KIND_DEVICE, 0, small->device_state);
 	small->verify.env = &handover->image->env;
 	small->verify.root = &handover->root;
 	small->verify.survey = &handover->survey;
@@ -385,6 +388,71 @@ static void hardware_entries_must_match(void **state)
 	small_free(small);
 }
 
+/* Verify with a record in each state: the findings are there until it has left. */
+static void expect_until(struct small *small, const char *codes, enum iommuser_state *state)
+{
+	for (*state = 0; *state <= IOMMUSER_FINISHED; ++*state) {
+		verify(small, false);
+		expect_findings(&small->handover->findings, *state < IOMMUSER_LEFT ? codes : "");
+	}
+	*state = 0;
+}
+
+/* What has left translates otherwise, or not at all: its record is checked, its tables are not. */
+static void tables_of_what_has_left_are_not_checked(void **state)
+{
+	u32 scalable;
+
+	(void)state;
+	for (scalable = 0; scalable < 2; scalable++) {
+		struct small *small = small_new("iommuser-v1", scalable);
+		struct image *image = small->handover->image;
+		u64 entry = scalable ? small->pasid_table : small->context, alias, attachment;
+
+		image_put(image, entry + 8, 8, scalable ? DID + 1 : (DID + 1) << 8 | 1);
+		expect_until(small, "DID-05", &small->device_state);
+		image_put(image, entry + 8, 8, scalable ? DID : DID << 8 | 1);
+
+		/* An alias that is not translated as the device is. */
+		alias = handover_add(small->handover, KIND_ALIAS);
+		PUT(small, KIND_ALIAS, alias, BDF, 0x111);
+		PUT(small, KIND_ALIAS, alias, DEVICE, small->device);
+		PUT(small, KIND_ALIAS, alias, TYPE, 1);
+		PUT(small, KIND_DEVICE, small->device, REF_COUNT, 2);
+		expect_until(small, "VTD-18", &small->device_state);
+		image_put(image, small->context + (scalable ? 32 : 16), 8,
+			  image_get(image, small->context, 8));
+		image_put(image, small->context + (scalable ? 40 : 24), 8,
+			  image_get(image, small->context + 8, 8));
+		expect(small, "");
+
+		/* A PASID without its entry. */
+		attachment = handover_add(small->handover, KIND_ATTACHMENT);
+		PUT(small, KIND_ATTACHMENT, attachment, DEVICE, small->device);
+		PUT(small, KIND_ATTACHMENT, attachment, DOMAIN, small->domain);
+		PUT(small, KIND_ATTACHMENT, attachment, DID, DID);
+		PUT(small, KIND_ATTACHMENT, attachment, PASID, 5);
+		PUT(small, KIND_ATTACHMENT, attachment, ATTACHMENT_FLAGS, 1);
+		PUT(small, KIND_DEVICE, small->device, REF_COUNT, 3);
+		PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 3);
+		expect_until(small, scalable ? "VTD-11" : "VTD-07", &small->device_state);
+
+		/* Page tables go with the domain, and not with the device. */
+		small->device_state = IOMMUSER_LEFT;
+		image_put(image, small->top_table + 8, 8, 4 | 3);
+		expect_until(small, "PT-04 PT-04", &small->domain_state);
+		image_drop(image, small->top_table);
+		expect_until(small, "PT-02", &small->domain_state);
+		assert_int_equal(small->verify.counts.nr_domains_walked, 0);
+
+		/* The records are still there to be checked. */
+		small->domain_state = IOMMUSER_ABANDONED;
+		PUT(small, KIND_DEVICE, small->device, GROUP_SIZE, 0);
+		expect(small, "REC-16");
+		small_free(small);
+	}
+}
+
 static void tables_that_are_missing_are_incomplete(void **state)
 {
 	struct small *small = small_new("iommuser-v1", true);
@@ -603,6 +671,7 @@ int main(void)
 		cmocka_unit_test(findings_name_the_position),
 		cmocka_unit_test(a_wrong_index_is_named_by_position),
 		cmocka_unit_test(hardware_entries_must_match),
+		cmocka_unit_test(tables_of_what_has_left_are_not_checked),
 		cmocka_unit_test(tables_that_are_missing_are_incomplete),
 		cmocka_unit_test(metadata_that_is_mapped_is_reported),
 		cmocka_unit_test(chosen_hwpt_tokens_cost_nothing),

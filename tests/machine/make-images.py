@@ -52,6 +52,20 @@ def dids(image, expected):
             for attachment in report["attachments"] if not attachment["deleted"]}
 
 
+def attached(image, expected, symbols):
+    """Triples of the address of a domain, and the segment and bdf of a live device that uses it."""
+    devices = {device["index"]: requester(device["bdf"])
+               for device in expected["devices"] if device["live"]}
+    if expected["abi"] != "iommuser-v1":
+        return {(int(symbols["domain[%d]" % device["domain"]], 16),) + devices[device["index"]]
+                for device in expected["devices"] if device["live"]}
+    report = read_image.read(image)
+    by_address = {device["phys"]: (device["segment"], device["bdf"])
+                  for device in report["devices"] if not device["deleted"]}
+    return {(attachment["domain"],) + by_address[attachment["device"]]
+            for attachment in report["attachments"] if not attachment["deleted"]}
+
+
 def registers(image, expected, token):
     """CAP, ECAP, width and mode of a unit; 0 where the revision does not have them."""
     if expected["abi"] == "iommuser-v1":
@@ -82,6 +96,8 @@ def claims(image, expected, symbols, shift):
             yield "gone-device %d %d" % (segment, bdf)
     for token, did in sorted(dids(image, expected)):
         yield "did %s %d" % (token, did)
+    for triple in sorted(attached(image, expected, symbols)):
+        yield "attached 0x%x %d %d" % triple
 
 
 def make(directory, name):
@@ -92,7 +108,7 @@ def make(directory, name):
                     "flat", "--symbols", files[0], "--expect", files[1]], check=True)
     symbols, expected = (json.loads(file.read_text()) for file in files)
     lines = list(claims(image, expected, symbols, page_shift(description)))
-    for kind in ("unit ", "domain ", "device ", "did ", "preserved "):
+    for kind in ("unit ", "domain ", "device ", "did ", "attached ", "preserved "):
         if not any(line.startswith(kind) for line in lines):
             sys.exit("%s: no live %sin it" % (name, kind))
     (directory / (name + ".claims")).write_text("\n".join(lines) + "\n")

@@ -408,6 +408,101 @@ static void states_are_checked(void **state)
 	world_free(world);
 }
 
+/* Attachments for PASIDs come after their device and go before it. */
+static void pasids_are_preserved(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	struct sim_snapshot *before;
+	u64 device;
+	u32 i;
+
+	(void)state;
+	world_add_pasid(world, 3, 1, 5);
+	world_add_pasid(world, 3, 3, 63);
+	world_add_pasid(world, 6, 1, 5);
+	before = sim_snapshot(world->sim);
+	for (i = 0; i < world->nr_pasids; i++)
+		assert_int_equal(world_preserve_pasid(world, i), -IOMMUSER_ENOENT);
+	for (i = 0; i < world->nr_domains; i++)
+		assert_int_equal(i == 1 ? 0 : world_preserve_domain(world, i), 0);
+	assert_int_equal(world_preserve_device(world, 3), 0);
+	assert_int_equal(world_preserve_pasid(world, 0), -IOMMUSER_ENOENT);
+	assert_int_equal(world_preserve_domain(world, 1), 0);
+	assert_int_equal(world_preserve_device(world, 6), 0);
+	device = world->devices[3].handle.device.phys;
+	assert_int_equal(written_references(world, device), 1);
+	for (i = 0; i < world->nr_pasids; i++) {
+		assert_int_equal(world_unpreserve_pasid(world, i), -IOMMUSER_ENOENT);
+		assert_int_equal(world_preserve_pasid(world, i), 0);
+		assert_int_equal(world_preserve_pasid(world, i), -IOMMUSER_EBUSY);
+	}
+	assert_int_equal(written_references(world, device), 3);
+	assert_int_equal(written_references(world, world->domains[1].handle.phys), 2);
+	assert_int_equal(written_references(world, world->domains[3].handle.phys), 2);
+	assert_int_equal(world_unpreserve_device(world, 3), -IOMMUSER_EBUSY);
+	assert_int_equal(world_unpreserve_domain(world, 1), -IOMMUSER_EBUSY);
+	assert_int_equal(world_unpreserve_pasid(world, 0), 0);
+	assert_int_equal(world_unpreserve_device(world, 3), -IOMMUSER_EBUSY);
+	assert_int_equal(world_unpreserve_pasid(world, 1), 0);
+	assert_int_equal(world_unpreserve_pasid(world, 2), 0);
+	assert_int_equal(written_references(world, device), 1);
+	assert_int_equal(world_unpreserve_device(world, 3), 0);
+	assert_int_equal(world_unpreserve_device(world, 6), 0);
+	for (i = 0; i < world->nr_domains; i++)
+		assert_int_equal(world_unpreserve_domain(world, i), 0);
+	assert_true(sim_same(world->sim, before));
+	free(before);
+
+	/* All of it at once leaves nothing unexplained. */
+	world_preserve_all(world);
+	world_verify(world, true);
+	world_free(world);
+}
+
+/* The record of one that needs a fresh page. */
+static void a_failure_with_a_pasid_changes_nothing(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	u64 steps;
+
+	(void)state;
+	while (world->nr_devices < (4096 - 64) / 64)
+		world_add_device(world, 0, 0x4000 + world->nr_devices, 0, 0);
+	world_preserve_all(world);
+	world_add_pasid(world, 6, 1, 5);
+	steps = fail_every_step(world, world_preserve_pasid, 0);
+	assert_int_equal(steps, 1);
+	world_free(world);
+}
+
+/* PASIDs that the directory does not cover, or that mean none, and a device without any. */
+static void impossible_pasids_are_refused(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	struct iommuser_preserved_attachment handle = { 0 };
+	const struct {
+		u32 device;
+		u64 pasid;
+	} wrong[] = { { 3, 0 },
+		      { 3, world->devices[3].request.device.pasid_entries },
+		      { 3, ~0U },
+		      { 0, 1 },
+		      { 0, 0 } };
+	u32 i;
+
+	(void)state;
+	world_preserve_all(world);
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_int_equal(iommuser_preserve_attachment(
+					 &world->preserve, &world->devices[wrong[i].device].handle,
+					 &world->domains[0].handle, (u32)wrong[i].pasid, 9,
+					 &handle),
+				 -IOMMUSER_EINVAL);
+	assert_int_equal(handle.phys, 0);
+	world_verify(world, true);
+	world_free(world);
+}
+
 /* Domains that must be refused, with nothing left preserved. */
 static void bad_tables_are_refused(void **state)
 {
@@ -482,6 +577,9 @@ int main(void)
 		cmocka_unit_test(later_context_tables_go_with_their_unit),
 		cmocka_unit_test(a_failure_with_later_context_tables_changes_nothing),
 		cmocka_unit_test(states_are_checked),
+		cmocka_unit_test(pasids_are_preserved),
+		cmocka_unit_test(a_failure_with_a_pasid_changes_nothing),
+		cmocka_unit_test(impossible_pasids_are_refused),
 		cmocka_unit_test(bad_tables_are_refused),
 	};
 

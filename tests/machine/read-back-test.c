@@ -91,7 +91,7 @@ static void expect_device(FILE *file, const struct world *world, const struct wo
 	fprintf(file,
 		"attachment phys=%" PRIu64 " device=%" PRIu64 " domain=%" PRIu64
 		" pasid=0 attachment_flags=0 did=%u ref_count=1\n",
-		device->handle.attachment, phys, world->domains[device->domain].handle.phys,
+		device->handle.attachment.phys, phys, world->domains[device->domain].handle.phys,
 		device->request.did);
 	for (i = 0; i < device->request.nr_aliases; i++)
 		fprintf(file,

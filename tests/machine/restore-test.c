@@ -181,6 +181,48 @@ static void claim_all(struct next *next)
 		assert_int_equal(claim(next, i), 0);
 }
 
+static int advance(struct next *next, u32 kind, u64 position, u32 state)
+{
+	return iommuser_restore_advance(&next->machine, kind, position, (enum iommuser_state)state);
+}
+
+/* Every live record of a kind goes on to @state. */
+static void advance_all(struct next *next, u32 kind, enum iommuser_state state)
+{
+	u64 count = iommuser_restore_count(&next->machine, kind);
+	union iommuser_record record;
+	u64 i, live = 0;
+
+	for (i = 0; i < count; i++) {
+		if (iommuser_restore_read(&next->machine, kind, i, &record))
+			continue;
+		assert_int_equal(advance(next, kind, i, state), 0);
+		live++;
+	}
+	assert_true(live > 0);
+}
+
+/* Everyone comes back: devices move to new domains, HWPTs keep the restored ones. */
+static void hand_over_all(struct next *next)
+{
+	u64 touched = next->sim->touched;
+
+	advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER);
+	advance_all(next, IOMMUSER_KIND_DOMAIN, IOMMUSER_HANDED_OVER);
+	advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT);
+	assert_int_equal(next->sim->touched, touched);
+}
+
+/* Nobody comes back. */
+static void abandon_all(struct next *next)
+{
+	u64 touched = next->sim->touched;
+
+	advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_ABANDONED);
+	advance_all(next, IOMMUSER_KIND_DOMAIN, IOMMUSER_ABANDONED);
+	assert_int_equal(next->sim->touched, touched);
+}
+
 /* Each domain id that a device uses is reserved on that device's unit, and no other. */
 static void check_dids(const struct next *next)
 {
@@ -232,6 +274,8 @@ static void expect_closed(struct next *next)
 			 -IOMMUSER_EINVAL);
 	assert_int_equal(iommuser_restore_claim_device(&next->machine, 0, 0x20, &device),
 			 -IOMMUSER_EINVAL);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, IOMMUSER_ABANDONED),
+			 -IOMMUSER_EINVAL);
 	assert_int_equal(iommuser_restore_finish(&next->machine), -IOMMUSER_EINVAL);
 	assert_int_equal(iommuser_restore_size(&next->machine), 0);
 	iommuser_restore_abort(&next->machine);
@@ -254,6 +298,10 @@ static void everything_is_taken_over(void **state)
 				claim_all(next);
 				check_dids(next);
 				assert_int_equal(restored(next), tables);
+				if (shift % 2)
+					abandon_all(next);
+				else
+					hand_over_all(next);
 				assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 				/* Tables stay, records are gone, nothing is left over. */
 				assert_int_equal(restored(next), tables);
@@ -288,8 +336,7 @@ static void claims_come_in_any_order(void **state)
 				     !done[world->devices[i - first_device].unit];
 			int error = claim(next, i);
 
-			assert_int_equal(iommuser_restore_finish(&next->machine),
-					 left == 1 && !error ? 0 : -IOMMUSER_EBUSY);
+			assert_int_equal(iommuser_restore_finish(&next->machine), -IOMMUSER_EBUSY);
 			if (done[i] || early) {
 				assert_int_equal(error, -IOMMUSER_EBUSY);
 				assert_int_equal(next->sim->touched, touched);
@@ -299,6 +346,8 @@ static void claims_come_in_any_order(void **state)
 			done[i] = true;
 			left--;
 		}
+		hand_over_all(next);
+		assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 		sim_assert_sound(next->sim);
 		leave(next);
 	}
@@ -381,6 +430,13 @@ static void deleted_records_are_not_found(void **state)
 		assert_int_equal(i == 2 ? 0 : claim_domain(next, i), 0);
 	for (i = 0; i < world->nr_devices; i++)
 		assert_int_equal(i == 2 ? 0 : claim_device(next, i), 0);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, 2, IOMMUSER_ABANDONED),
+			 -IOMMUSER_ENOENT);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 2, IOMMUSER_ABANDONED),
+			 -IOMMUSER_ENOENT);
+	hand_over_all(next);
+	assert_int_equal(iommuser_graph_state(&next->machine.graph, IOMMUSER_KIND_DEVICE, 2),
+			 IOMMUSER_PRESERVED_STATE);
 	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 	sim_assert_sound(next->sim);
 	leave(next);
@@ -486,6 +542,7 @@ static void a_validation_that_fails_closes_the_machine(void **state)
 	ready(next, IOMMUSER_LEVEL_CLOSURE);
 	claim_all(next);
 	check_dids(next);
+	hand_over_all(next);
 	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 	leave(next);
 }
@@ -545,6 +602,7 @@ static void records_are_read_by_position(void **state)
 		if (!round)
 			claim_all(next);
 	}
+	hand_over_all(next);
 	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 	assert_int_equal(iommuser_restore_count(&next->machine, IOMMUSER_KIND_DEVICE), 0);
 	assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_DEVICE, 0, &record),
@@ -590,6 +648,7 @@ static void a_claim_that_fails_takes_nothing(void **state)
 		}
 		check_dids(next);
 		assert_int_equal(restored(next), world_tables(next->world));
+		hand_over_all(next);
 		assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 		leave(next);
 	}
@@ -609,6 +668,7 @@ static void finish_stops_at_a_page_that_is_refused(void **state)
 
 		ready(next, IOMMUSER_LEVEL_RECORDS);
 		claim_all(next);
+		hand_over_all(next);
 		incoming = sim_count(next->sim, SIM_INCOMING);
 		sim_fail(next->sim, SIM_FAIL_RESTORE, k);
 		error = iommuser_restore_finish(&next->machine);
@@ -699,8 +759,423 @@ static void finish_wants_every_claim(void **state)
 		assert_int_equal(next->sim->touched, touched);
 		for (i = 0; i < nr_claims(next); i++)
 			claim(next, i);
+		hand_over_all(next);
 		assert_int_equal(iommuser_restore_finish(&next->machine), 0);
 		sim_assert_sound(next->sim);
+		leave(next);
+	}
+}
+
+/* Handing over */
+
+#define NR_STATES (IOMMUSER_FINISHED + 1)
+
+static enum iommuser_state state_of(const struct next *next, u32 kind, u64 position)
+{
+	return iommuser_graph_state(&next->machine.graph, kind, position);
+}
+
+/* Bring the only device to a state; the unit is claimed for it. */
+static void bring_device(struct next *next, u32 state)
+{
+	enum iommuser_state from = state_of(next, IOMMUSER_KIND_DEVICE, 0);
+
+	if (from == state)
+		return;
+	if (from == IOMMUSER_PRESERVED_STATE) {
+		assert_int_equal(claim_unit(next, 0), 0);
+		assert_int_equal(claim_device(next, 0), 0);
+		bring_device(next, state);
+		return;
+	}
+	if (state == IOMMUSER_LEFT && from == IOMMUSER_RESTORED)
+		bring_device(next, IOMMUSER_HANDED_OVER);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, state), 0);
+	assert_int_equal(state_of(next, IOMMUSER_KIND_DEVICE, 0), state);
+}
+
+/* Bring the only domain and the only device to these states, if that can be. */
+static bool bring_both(struct next *next, u32 domain, u32 device)
+{
+	bool device_gone = device == IOMMUSER_LEFT || device == IOMMUSER_ABANDONED;
+
+	if (domain == IOMMUSER_CLAIMED || device == IOMMUSER_CLAIMED ||
+	    domain == IOMMUSER_FINISHED || device == IOMMUSER_FINISHED)
+		return false;
+	if (domain >= IOMMUSER_LEFT && !device_gone)
+		return false;
+	if (domain == IOMMUSER_HANDED_OVER && device == IOMMUSER_PRESERVED_STATE)
+		return false;
+	if (domain >= IOMMUSER_RESTORED)
+		assert_int_equal(claim_domain(next, 0), 0);
+	if (domain == IOMMUSER_HANDED_OVER || domain == IOMMUSER_LEFT) {
+		bring_device(next, IOMMUSER_HANDED_OVER);
+		assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, 0, IOMMUSER_HANDED_OVER), 0);
+	}
+	bring_device(next, device);
+	if (domain >= IOMMUSER_LEFT)
+		assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, 0, domain), 0);
+	assert_int_equal(state_of(next, IOMMUSER_KIND_DOMAIN, 0), domain);
+	assert_int_equal(state_of(next, IOMMUSER_KIND_DEVICE, 0), device);
+	return true;
+}
+
+/* Whether a record may go from one state to the other, whatever others do. */
+static bool follows(u32 from, u32 to)
+{
+	static const bool table[NR_STATES][NR_STATES] = {
+		[IOMMUSER_PRESERVED_STATE][IOMMUSER_ABANDONED] = true,
+		[IOMMUSER_RESTORED][IOMMUSER_HANDED_OVER] = true,
+		[IOMMUSER_RESTORED][IOMMUSER_ABANDONED] = true,
+		[IOMMUSER_HANDED_OVER][IOMMUSER_RESTORED] = true,
+		[IOMMUSER_HANDED_OVER][IOMMUSER_LEFT] = true,
+		[IOMMUSER_HANDED_OVER][IOMMUSER_ABANDONED] = true,
+	};
+
+	return table[from][to];
+}
+
+/* What advance() must say when a record and the only device are in these states. */
+static int advance_result(u32 kind, u32 from, u32 to, u32 device)
+{
+	bool device_gone = device == IOMMUSER_LEFT || device == IOMMUSER_ABANDONED;
+
+	if (to != IOMMUSER_ABANDONED &&
+	    (kind == IOMMUSER_KIND_IOMMU ||
+	     (to != IOMMUSER_RESTORED && to != IOMMUSER_HANDED_OVER && to != IOMMUSER_LEFT)))
+		return -IOMMUSER_EINVAL;
+	if (!follows(from, to))
+		return -IOMMUSER_EBUSY;
+	if (kind == IOMMUSER_KIND_DEVICE)
+		return 0;
+	if (to == IOMMUSER_HANDED_OVER && device != IOMMUSER_HANDED_OVER && !device_gone)
+		return -IOMMUSER_ENODEV;
+	if (to >= IOMMUSER_LEFT && !device_gone)
+		return -IOMMUSER_EBUSY;
+	return 0;
+}
+
+/* Every state of a domain and its device, and every state that a record could go to. */
+static void records_go_from_state_to_state(void **state)
+{
+	u32 domain, device, kind, to, tried = 0, gone = 0;
+
+	(void)state;
+	for (domain = 0; domain < NR_STATES; domain++) {
+		for (device = 0; device < NR_STATES; device++) {
+			for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++) {
+				for (to = 0; to <= NR_STATES; to++) {
+					struct next *next = arrive(WORLD_SMALL, 12);
+					u32 from;
+					u64 touched;
+					int error;
+
+					ready(next, IOMMUSER_LEVEL_RECORDS);
+					if (!bring_both(next, domain, device)) {
+						leave(next);
+						continue;
+					}
+					from = state_of(next, kind, 0);
+					touched = next->sim->touched;
+					error = advance(next, kind, 0, to);
+					assert_int_equal(error,
+							 advance_result(kind, from, to, device));
+					assert_int_equal(state_of(next, kind, 0),
+							 error ? from : to);
+					assert_int_equal(next->sim->touched, touched);
+					sim_assert_sound(next->sim);
+					tried++;
+					gone += !error;
+					leave(next);
+				}
+			}
+		}
+	}
+	print_message("%u steps tried, %u taken\n", tried, gone);
+	assert_true(tried > 300 && gone > 30);
+}
+
+/* Two devices on one domain: it follows when both have gone ahead, in either order. */
+static void a_domain_waits_for_all_its_devices(void **state)
+{
+	static const u32 steps[] = { IOMMUSER_HANDED_OVER, IOMMUSER_LEFT };
+	u32 first, step;
+
+	(void)state;
+	for (first = 0; first < 2; first++) {
+		struct next *next = arrive(WORLD_FULL, 12);
+		const struct world *world = next->world;
+		u32 pair[2], found = 0, domain, i;
+
+		for (domain = 0; found < 2; domain++) {
+			assert_true(domain < world->nr_domains);
+			for (i = 0, found = 0; i < world->nr_devices && found < 2; i++)
+				if (world->devices[i].domain == domain)
+					pair[found++] = i;
+		}
+		domain--;
+		ready(next, IOMMUSER_LEVEL_RECORDS);
+		claim_all(next);
+		/* Others on that domain are out of the way. */
+		for (i = 0; i < world->nr_devices; i++)
+			if (i != pair[0] && i != pair[1])
+				assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, i,
+							 IOMMUSER_ABANDONED),
+						 0);
+		for (step = 0; step < ARRAY_SIZE(steps); step++) {
+			int early = step ? -IOMMUSER_EBUSY : -IOMMUSER_ENODEV;
+
+			for (i = 0; i < 2; i++) {
+				assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, domain,
+							 steps[step]),
+						 early);
+				assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE,
+							 pair[i ^ first], steps[step]),
+						 0);
+			}
+			assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, domain, steps[step]),
+					 0);
+			assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, domain, steps[step]),
+					 -IOMMUSER_EBUSY);
+		}
+		leave(next);
+	}
+}
+
+/* A domain that a device uses for a PASID waits for it, too; its DID is reserved with the unit. */
+static void attachments_for_pasids_count(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	union iommuser_record record;
+	struct next *next;
+	u64 i, pasids = 0;
+
+	(void)state;
+	world_add_pasid(world, 6, 1, 5);
+	world_add_pasid(world, 6, 2, 7); /* a domain that no other device of this unit is on */
+	world_preserve_all(world);
+	next = jump(world);
+	ready(next, IOMMUSER_LEVEL_CLOSURE);
+	claim_all(next);
+	assert_true(
+		sim_did_reserved(next->sim, world->units[1].record.token, world->pasids[1].did));
+	for (i = 0; i < iommuser_restore_count(&next->machine, IOMMUSER_KIND_ATTACHMENT); i++) {
+		assert_int_equal(iommuser_restore_read(&next->machine, IOMMUSER_KIND_ATTACHMENT, i,
+						       &record),
+				 0);
+		pasids += record.attachment.attachment_flags & IOMMUSER_ATTACHMENT_HAS_PASID;
+	}
+	assert_int_equal(pasids, 2);
+	for (i = 0; i < 6; i++)
+		assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, i, IOMMUSER_HANDED_OVER), 0);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, 0, IOMMUSER_HANDED_OVER), 0);
+	for (i = 1; i < 4; i++)
+		assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, i, IOMMUSER_HANDED_OVER),
+				 -IOMMUSER_ENODEV);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 6, IOMMUSER_HANDED_OVER), 0);
+	for (i = 1; i < 4; i++)
+		assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, i, IOMMUSER_HANDED_OVER), 0);
+	advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT);
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	leave(next);
+}
+
+/* A claim is for what was preserved, not for what has gone on. */
+static void what_went_on_is_not_claimed_again(void **state)
+{
+	struct next *next = arrive(WORLD_SMALL, 12);
+	u64 touched;
+	u32 i;
+
+	(void)state;
+	ready(next, IOMMUSER_LEVEL_RECORDS);
+	advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_ABANDONED);
+	advance_all(next, IOMMUSER_KIND_DOMAIN, IOMMUSER_ABANDONED);
+	advance_all(next, IOMMUSER_KIND_IOMMU, IOMMUSER_ABANDONED);
+	touched = next->sim->touched;
+	for (i = 0; i < nr_claims(next); i++)
+		assert_int_equal(claim(next, i), -IOMMUSER_EBUSY);
+	assert_int_equal(next->sim->touched, touched);
+	assert_int_equal(restored(next), 0);
+	/* Their tables stay preserved, the records do not. */
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	assert_int_equal(sim_count(next->sim, SIM_INCOMING), world_tables(next->world));
+	expect_closed(next);
+	leave(next);
+}
+
+static void wrong_records_do_not_advance(void **state)
+{
+	struct next *next = arrive(WORLD_FULL, 12);
+	static const u32 wrong_kinds[] = { 0,
+					   IOMMUSER_KIND_ALIAS,
+					   IOMMUSER_KIND_ATTACHMENT,
+					   IOMMUSER_KIND_HWPT,
+					   IOMMUSER_NR_KINDS + 1,
+					   ~0U };
+	u32 kind, i;
+
+	(void)state;
+	assert_int_equal(open_machine(next, IOMMUSER_LEVEL_RECORDS), 0);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, IOMMUSER_ABANDONED),
+			 -IOMMUSER_EINVAL);
+	assert_int_equal(validate(next, IOMMUSER_LEVEL_RECORDS), 0);
+	claim_all(next);
+	for (i = 0; i < ARRAY_SIZE(wrong_kinds); i++)
+		assert_int_equal(advance(next, wrong_kinds[i], 0, IOMMUSER_ABANDONED),
+				 -IOMMUSER_EINVAL);
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++) {
+		u64 count = iommuser_restore_count(&next->machine, kind);
+
+		assert_int_equal(advance(next, kind, count, IOMMUSER_ABANDONED), -IOMMUSER_ENOENT);
+		assert_int_equal(advance(next, kind, ~0ULL, IOMMUSER_ABANDONED), -IOMMUSER_ENOENT);
+	}
+	hand_over_all(next);
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, IOMMUSER_ABANDONED),
+			 -IOMMUSER_EINVAL);
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
+		for (i = 0; i < iommuser_graph_count(&next->machine.graph, kind); i++)
+			assert_int_equal(state_of(next, kind, i), IOMMUSER_FINISHED);
+	leave(next);
+}
+
+/* Each record that has to be read for a step is unreadable once: nothing changes then. */
+static void a_step_that_cannot_read_changes_nothing(void **state)
+{
+	static const struct {
+		u32 kind;
+		enum iommuser_state state;
+	} steps[] = {
+		{ IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER },
+		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_HANDED_OVER },
+		{ IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT },
+		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_LEFT },
+	};
+	struct next *next = arrive(WORLD_FULL, 12);
+	u64 failures = 0, k;
+	u32 step, i;
+
+	(void)state;
+	ready(next, IOMMUSER_LEVEL_RECORDS);
+	claim_all(next);
+	for (step = 0; step < ARRAY_SIZE(steps); step++) {
+		u32 kind = steps[step].kind;
+
+		for (i = 0; i < iommuser_restore_count(&next->machine, kind); i++) {
+			enum iommuser_state before = state_of(next, kind, i);
+
+			for (k = 1;; k++, failures++) {
+				int error;
+
+				sim_fail(next->sim, SIM_FAIL_MAP, k);
+				error = advance(next, kind, i, steps[step].state);
+				if (!sim_failed(next->sim)) {
+					assert_int_equal(error, 0);
+					break;
+				}
+				assert_int_equal(error, -IOMMUSER_EUNMAPPED);
+				assert_int_equal(state_of(next, kind, i), before);
+			}
+		}
+	}
+	assert_true(failures > 100);
+	assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+	leave(next);
+}
+
+/* One device after the other leaves, one is abandoned: the last one opens the way. */
+static void finish_wants_every_device_gone(void **state)
+{
+	u32 abandoned, i;
+
+	(void)state;
+	for (abandoned = 0; abandoned < 7; abandoned++) {
+		struct next *next = arrive(WORLD_FULL, 12);
+		const struct world *world = next->world;
+
+		assert_int_equal(world->nr_devices, 7);
+		ready(next, IOMMUSER_LEVEL_RECORDS);
+		claim_all(next);
+		advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER);
+		for (i = 0; i < world->nr_domains; i++) {
+			assert_int_equal(iommuser_restore_finish(&next->machine), -IOMMUSER_EBUSY);
+			assert_int_equal(
+				advance(next, IOMMUSER_KIND_DOMAIN, i, IOMMUSER_HANDED_OVER), 0);
+		}
+		for (i = 0; i < world->nr_devices; i++) {
+			assert_int_equal(iommuser_restore_finish(&next->machine), -IOMMUSER_EBUSY);
+			assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, i,
+						 i == abandoned ? IOMMUSER_ABANDONED :
+								  IOMMUSER_LEFT),
+					 0);
+		}
+		assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+		assert_int_equal(restored(next), world_tables(world));
+		assert_int_equal(sim_count(next->sim, SIM_INCOMING), 0);
+		check_dids(next);
+		sim_assert_sound(next->sim);
+		leave(next);
+	}
+}
+
+/* A domain that nobody took is not forgotten. */
+static void finish_wants_every_domain_gone(void **state)
+{
+	u32 missing, i;
+
+	(void)state;
+	for (missing = 0; missing < 4; missing++) {
+		struct next *next = arrive(WORLD_FULL, 12);
+
+		ready(next, IOMMUSER_LEVEL_RECORDS);
+		claim_all(next);
+		advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER);
+		advance_all(next, IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT);
+		assert_int_equal(next->world->nr_domains, 4);
+		for (i = 0; i < 4; i++)
+			if (i != missing)
+				assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, i,
+							 IOMMUSER_ABANDONED),
+						 0);
+		assert_int_equal(iommuser_restore_finish(&next->machine), -IOMMUSER_EBUSY);
+		assert_int_equal(advance(next, IOMMUSER_KIND_DOMAIN, missing, IOMMUSER_ABANDONED),
+				 0);
+		assert_int_equal(iommuser_restore_finish(&next->machine), 0);
+		leave(next);
+	}
+}
+
+/* What others may use by now is not given back; a step that was refused does not count. */
+static void abort_gives_nothing_back_that_was_handed_over(void **state)
+{
+	static const enum iommuser_state states[] = { IOMMUSER_HANDED_OVER, IOMMUSER_ABANDONED };
+	u32 i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		struct next *next = arrive(WORLD_FULL, 12);
+		u64 touched;
+
+		ready(next, IOMMUSER_LEVEL_RECORDS);
+		claim_all(next);
+		assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 6, states[i]), 0);
+		touched = next->sim->touched;
+		iommuser_restore_abort(&next->machine);
+		assert_int_equal(next->sim->touched, touched);
+		assert_int_equal(restored(next), world_tables(next->world));
+		check_dids(next);
+		expect_closed(next);
+		close_machine(next);
+		sim_assert_sound(next->sim);
+		leave(next);
+
+		next = arrive(WORLD_FULL, 12);
+		ready(next, IOMMUSER_LEVEL_RECORDS);
+		claim_all(next);
+		assert_int_not_equal(advance(next, IOMMUSER_KIND_DOMAIN, 0, states[i]), 0);
+		iommuser_restore_abort(&next->machine);
+		expect_nothing_taken(next);
 		leave(next);
 	}
 }
@@ -756,7 +1231,7 @@ static void corrupt_records_are_refused(void **state)
 	const u64 unit = world->units[0].handle.phys;
 	const u64 domain = world->domains[0].handle.phys;
 	const u64 device = world->devices[0].handle.device.phys;
-	const u64 attachment = world->devices[0].handle.attachment;
+	const u64 attachment = world->devices[0].handle.attachment.phys;
 	const u64 alias = world->devices[2].handle.aliases[0];
 	const u64 hwpt = world->hwpts[0].handle.phys;
 	const struct corruption list[] = {
@@ -923,6 +1398,15 @@ int main(void)
 		cmocka_unit_test(abort_gives_everything_back),
 		cmocka_unit_test(abort_after_a_failure_gives_the_rest_back),
 		cmocka_unit_test(finish_wants_every_claim),
+		cmocka_unit_test(records_go_from_state_to_state),
+		cmocka_unit_test(a_domain_waits_for_all_its_devices),
+		cmocka_unit_test(attachments_for_pasids_count),
+		cmocka_unit_test(what_went_on_is_not_claimed_again),
+		cmocka_unit_test(wrong_records_do_not_advance),
+		cmocka_unit_test(a_step_that_cannot_read_changes_nothing),
+		cmocka_unit_test(finish_wants_every_device_gone),
+		cmocka_unit_test(finish_wants_every_domain_gone),
+		cmocka_unit_test(abort_gives_nothing_back_that_was_handed_over),
 		cmocka_unit_test(corrupt_records_are_refused),
 		cmocka_unit_test(corrupt_tables_are_refused),
 		cmocka_unit_test(a_page_that_was_not_preserved_is_missed),

@@ -11,21 +11,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_LINES 512
+#define MAX_LINES 1024
 
 enum verb {
 	UNIT,
 	DOMAIN,
 	DEVICE,
 	DID,
+	ATTACHED,
 	GONE_DOMAIN,
 	GONE_DEVICE,
 	NR_VERBS
 };
 
-static const char *const verbs[] = {
-	"unit", "domain", "device", "did", "gone-domain", "gone-device"
-};
+static const char *const verbs[] = { "unit",	 "domain",	"device",     "did",
+				     "attached", "gone-domain", "gone-device" };
 
 /* One object of an image: up to four numbers. */
 struct object {
@@ -258,6 +258,92 @@ static void check_dids(const struct handover *handover)
 	assert_int_equal(handover->sim->dids, expected);
 }
 
+static enum iommuser_state state_of(const struct handover *handover, u32 kind, u64 position)
+{
+	return iommuser_graph_state(&handover->machine.graph, kind, position);
+}
+
+/* The position of an object's record. */
+static u64 position_of(const struct handover *handover, const struct object *object)
+{
+	const struct iommuser_graph *graph = &handover->machine.graph;
+	const u64 *values = object->values;
+	u64 position;
+
+	assert_int_equal(object->verb == DOMAIN ?
+				 iommuser_graph_resolve(graph, values[0], IOMMUSER_KIND_DOMAIN,
+							&position) :
+				 iommuser_graph_find_device(graph, values[0], values[1], &position),
+			 0);
+	return position;
+}
+
+static int advance(struct handover *handover, const struct object *object,
+		   enum iommuser_state state)
+{
+	return iommuser_restore_advance(&handover->machine,
+					object->verb == DOMAIN ? IOMMUSER_KIND_DOMAIN :
+								 IOMMUSER_KIND_DEVICE,
+					position_of(handover, object), state);
+}
+
+/* Have all devices that use the domain, for a PASID or without one, come as far as @state? */
+static bool users_reached(const struct handover *handover, const struct object *domain,
+			  enum iommuser_state state)
+{
+	u32 i;
+
+	for (i = 0; i < handover->nr_objects; i++) {
+		const struct object *use = &handover->objects[i];
+		u64 device;
+
+		if (use->verb != ATTACHED || use->values[0] != domain->values[0])
+			continue;
+		assert_int_equal(iommuser_graph_find_device(&handover->machine.graph,
+							    use->values[1], use->values[2],
+							    &device),
+				 0);
+		if (state_of(handover, IOMMUSER_KIND_DEVICE, device) < state)
+			return false;
+	}
+	return true;
+}
+
+/* Every domain that has not gone there and may, goes to @state. Return: how many may not yet. */
+static u32 advance_domains(struct handover *handover, enum iommuser_state state, int early)
+{
+	u32 waiting = 0, i;
+
+	for (i = 0; i < handover->nr_objects; i++) {
+		const struct object *domain = &handover->objects[i];
+		bool may;
+
+		if (domain->verb != DOMAIN || state_of(handover, IOMMUSER_KIND_DOMAIN,
+						       position_of(handover, domain)) == state)
+			continue;
+		may = users_reached(handover, domain, state);
+		assert_int_equal(advance(handover, domain, state), may ? 0 : early);
+		waiting += !may;
+	}
+	return waiting;
+}
+
+/* Device by device; each domain follows as soon as all its devices have gone ahead. */
+static void hand_over(struct handover *handover, enum iommuser_state state, int early)
+{
+	u32 waiting = advance_domains(handover, state, early), i;
+
+	assert_true(waiting > 0);
+	for (i = 0; i < handover->nr_objects; i++) {
+		if (handover->objects[i].verb != DEVICE)
+			continue;
+		assert_int_equal(iommuser_restore_finish(&handover->machine), -IOMMUSER_EBUSY);
+		assert_int_equal(advance(handover, &handover->objects[i], state), 0);
+		waiting = advance_domains(handover, state, early);
+	}
+	assert_int_equal(waiting, 0);
+}
+
 static void take_over(struct handover *handover, enum iommuser_restore_level level)
 {
 	u64 kept;
@@ -272,13 +358,15 @@ static void take_over(struct handover *handover, enum iommuser_restore_level lev
 					 -IOMMUSER_EBUSY);
 			assert_int_equal(claim(handover, object), 0);
 			assert_int_equal(claim(handover, object), -IOMMUSER_EBUSY);
-		} else if (object->verb != DID) {
+		} else if (object->verb >= GONE_DOMAIN) {
 			assert_int_equal(claim(handover, object), -IOMMUSER_ENOENT);
 		}
 	}
 	check_dids(handover);
 	kept = sim_count(handover->sim, SIM_RESTORED);
 	assert_true(kept > 0);
+	hand_over(handover, IOMMUSER_HANDED_OVER, -IOMMUSER_ENODEV);
+	hand_over(handover, IOMMUSER_LEFT, -IOMMUSER_EBUSY);
 	assert_int_equal(iommuser_restore_finish(&handover->machine), 0);
 	assert_int_equal(sim_count(handover->sim, SIM_RESTORED), kept);
 	assert_true(sim_count(handover->sim, SIM_RELEASED) >= 4); /* a page a kind, the root */

@@ -194,6 +194,20 @@ struct world_device *world_add_device(struct world *world, u32 unit, u32 bdf, u3
 	return device;
 }
 
+struct world_pasid *world_add_pasid(struct world *world, u32 device, u32 domain, u32 pasid)
+{
+	struct world_pasid *added = &world->pasids[world->nr_pasids++];
+	u64 directory = world->devices[device].request.device.pasid_directory;
+	u64 table = get(world->sim, directory) & ~0xfffULL;
+
+	added->device = device;
+	added->domain = domain;
+	added->pasid = pasid;
+	added->did = did_of(world->devices[device].unit, domain);
+	write_pasid_entry(world, table + 64ULL * pasid, &world->domains[domain].record, added->did);
+	return added;
+}
+
 static void add_alias(struct world *world, struct world_device *device, u32 bdf, u32 type,
 		      u32 directory_size)
 {
@@ -314,6 +328,20 @@ int world_preserve_hwpt(struct world *world, u32 i)
 				      hwpt->iommufd_token, hwpt->token, &hwpt->handle);
 }
 
+int world_preserve_pasid(struct world *world, u32 i)
+{
+	struct world_pasid *pasid = &world->pasids[i];
+
+	return iommuser_preserve_attachment(&world->preserve, &world->devices[pasid->device].handle,
+					    &world->domains[pasid->domain].handle, pasid->pasid,
+					    pasid->did, &pasid->handle);
+}
+
+int world_unpreserve_pasid(struct world *world, u32 i)
+{
+	return iommuser_unpreserve_attachment(&world->preserve, &world->pasids[i].handle);
+}
+
 int world_unpreserve_domain(struct world *world, u32 i)
 {
 	return iommuser_unpreserve_domain(&world->preserve, &world->domains[i].handle);
@@ -341,6 +369,8 @@ void world_preserve_all(struct world *world)
 		assert_int_equal(world_preserve_device(world, i), 0);
 	for (i = 0; i < world->nr_hwpts; i++)
 		assert_int_equal(world_preserve_hwpt(world, i), 0);
+	for (i = 0; i < world->nr_pasids; i++)
+		assert_int_equal(world_preserve_pasid(world, i), 0);
 }
 
 u64 world_tables(const struct world *world)

@@ -15,6 +15,7 @@
 #define WORLD_MAX_DOMAINS 8
 #define WORLD_MAX_DEVICES 80
 #define WORLD_MAX_HWPTS 80
+#define WORLD_MAX_PASIDS 8
 #define WORLD_MAX_TABLES 64
 
 struct world_unit {
@@ -35,6 +36,14 @@ struct world_device {
 	struct iommuser_device_request request;
 	struct iommuser_alias_id aliases[IOMMUSER_MAX_ALIASES];
 	struct iommuser_preserved_device handle;
+};
+
+struct world_pasid {
+	u32 device;
+	u32 domain;
+	u32 pasid;
+	u32 did;
+	struct iommuser_preserved_attachment handle;
 };
 
 struct world_hwpt {
@@ -62,10 +71,12 @@ struct world {
 	struct world_domain domains[WORLD_MAX_DOMAINS];
 	struct world_device devices[WORLD_MAX_DEVICES];
 	struct world_hwpt hwpts[WORLD_MAX_HWPTS];
+	struct world_pasid pasids[WORLD_MAX_PASIDS];
 	u32 nr_units;
 	u32 nr_domains;
 	u32 nr_devices;
 	u32 nr_hwpts;
+	u32 nr_pasids;
 };
 
 /* Which of the worlds below. */
@@ -93,12 +104,17 @@ void world_free(struct world *world);
 struct world_device *world_add_device(struct world *world, u32 unit, u32 bdf, u32 domain,
 				      u32 directory_size);
 
+/* Attach a device in scalable mode to a domain for a PASID below 64. */
+struct world_pasid *world_add_pasid(struct world *world, u32 device, u32 domain, u32 pasid);
+
 int world_preserve_domain(struct world *world, u32 i);
 int world_preserve_device(struct world *world, u32 i);
 int world_preserve_hwpt(struct world *world, u32 i);
+int world_preserve_pasid(struct world *world, u32 i);
 int world_unpreserve_domain(struct world *world, u32 i);
 int world_unpreserve_device(struct world *world, u32 i);
 int world_unpreserve_hwpt(struct world *world, u32 i);
+int world_unpreserve_pasid(struct world *world, u32 i);
 
 /* Preserve everything; must work. */
 void world_preserve_all(struct world *world);

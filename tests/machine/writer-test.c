@@ -175,18 +175,18 @@ static void check(const struct model *model)
 static void randomise(struct model *model, u32 kind, union iommuser_record *record)
 {
 	const struct iommuser_record_layout *layout = &iommuser_revision_at(0)->kinds[kind];
-	u32 i, element;
+	u32 i, at;
 
 	memset(record, 0, sizeof(*record));
 	for (i = 0; i < layout->nr_rows; i++) {
 		const struct iommuser_field_row *row = &layout->rows[i];
 
-		for (element = 0; element < row->count; element++) {
+		for (at = 0; at < row->width; at += 8) {
 			u64 value = random_next(&model->random);
 
 			if (row->width < 8)
 				value &= (1ULL << (8 * row->width)) - 1;
-			memcpy((u8 *)record + row->memory + 8 * element, &value, 8);
+			memcpy((u8 *)record + row->memory + at, &value, 8);
 		}
 	}
 }

@@ -346,7 +346,72 @@ static void bad_hints(void **state)
 	bad = hints;
 	bad.nr_vtd_roots = SOURCE_MAX_VTD_ROOTS + 1;
 	assert_null(ikho_create(test_path("image"), 12, &bad, message, sizeof(message)));
+	bad = hints;
+	bad.has_states = true;
+	assert_null(ikho_create(test_path("image"), 12, &bad, message, sizeof(message)));
+	strcpy(bad.origin, "incoming");
+	bad.has_flb = false;
+	assert_null(ikho_create(test_path("image"), 12, &bad, message, sizeof(message)));
 	assert_old();
+}
+
+static const struct source_hints incoming = {
+	.origin = "incoming",
+	.abi = "iommuser-v1",
+	.flb = 0x3000,
+	.has_flb = true,
+	.has_states = true,
+};
+
+static void states(void **test_state)
+{
+	struct ikho_writer *writer = ikho_create(test_path("image"), 12, &incoming, message, sizeof(message));
+	struct source *source;
+	u32 state;
+
+	(void)test_state;
+	assert_non_null(writer);
+	assert_int_equal(ikho_add_state(writer, 1, 2), 0);
+	for (u64 i = 0; i < 150000; i++)
+		assert_int_equal(ikho_add_state(writer, 3, (u32)(i % 7)), 0);
+	finish(writer);
+	source = open_image("image");
+	assert_memory_equal(source_hints(source), &incoming, sizeof(incoming));
+	assert_int_equal(source_nr_states(source, 1), 1);
+	assert_int_equal(source_nr_states(source, 2), 0);
+	assert_int_equal(source_nr_states(source, 3), 150000);
+	for (u64 i = 0; i < 150000; i++) {
+		assert_int_equal(source_state(source, 3, i, &state), SOURCE_OK);
+		assert_int_equal(state, i % 7);
+	}
+	source_close(source);
+}
+
+/* Kinds and states that there are not, kinds out of order, states where none were announced. */
+static void refused_states(void **test_state)
+{
+	static const struct {
+		u32 first;
+		u32 kind;
+		u32 state;
+	} wrong[] = {{1, 0, 2}, {1, 4, 2}, {3, 2, 2}, {2, 1, 2}, {1, 3, 7}, {1, 3, ~0U}};
+
+	(void)test_state;
+	save_old();
+	for (size_t i = 0; i <= sizeof(wrong) / sizeof(wrong[0]); i++) {
+		bool announced = i < sizeof(wrong) / sizeof(wrong[0]);
+		struct ikho_writer *writer = ikho_create(test_path("image"), 12, announced ? &incoming : &hints, message,
+							 sizeof(message));
+
+		assert_non_null(writer);
+		if (announced)
+			assert_int_equal(ikho_add_state(writer, wrong[i].first, 2), 0);
+		assert_int_equal(ikho_add_state(writer, announced ? wrong[i].kind : 1, announced ? wrong[i].state : 2), -1);
+		assert_int_equal(ikho_add_state(writer, 3, 2), -1);
+		assert_int_equal(ikho_finish(writer, message, sizeof(message)), -1);
+		assert_non_null(strstr(message, "cannot be next"));
+		assert_old();
+	}
 }
 
 int main(void)
@@ -358,6 +423,8 @@ int main(void)
 		cmocka_unit_test(stable_output),
 		cmocka_unit_test(refused_runs),
 		cmocka_unit_test(refused_pairs),
+		cmocka_unit_test(states),
+		cmocka_unit_test(refused_states),
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(abandoned),
 		cmocka_unit_test(targets),

@@ -427,6 +427,12 @@ static void test_find_many(void **state)
 	image_free(&image);
 }
 
+static void put_params(struct image *image, u64 phys, u64 setup_data)
+{
+	memory_write(image->source, phys + 0x202, "HdrS", 4);
+	memory_put64(image->source, phys + 0x250, setup_data);
+}
+
 static void put_hand_off(struct image *image, u64 phys, u64 fdt, u64 scratch, u64 size)
 {
 	struct kho_setup_data_ser node = { 0, KHO_SETUP_DATA_TYPE, 32, fdt, 4096, scratch, size };
@@ -434,7 +440,14 @@ static void put_hand_off(struct image *image, u64 phys, u64 fdt, u64 scratch, u6
 	memory_write(image->source, phys, &node, sizeof(node));
 }
 
-static void test_scratch(void **state)
+static enum kho_hand_off find_scratch(struct image *image, u64 *phys, u64 *size)
+{
+	*phys = *size = 0;
+	return kho_find_scratch(&image->kho, image->source, phys, size, NULL, NULL);
+}
+
+/* A kexec image waits to be copied: the list leads nowhere, what lies at the array's place is old. */
+static void test_hand_off(void **state)
 {
 	struct image image;
 	u64 phys, size;
@@ -444,20 +457,69 @@ static void test_scratch(void **state)
 	image_write_fdt(&image);
 	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
 	image.is_open = true;
-	assert_false(kho_find_scratch(&image.kho, image.source, &phys, &size, NULL, NULL));
+	memory_put64(image.source, 0x8000, 0x1234);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_NONE);
 	/* One for another FDT, and the right one across two pages. */
 	put_hand_off(&image, 0x7000, 0x5000, 0x8000, 32);
+	put_params(&image, 0x3000, 0x7000);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_NONE);
 	put_hand_off(&image, 0x9ff0, image.fdt, 0x8000, 32);
-	assert_true(kho_find_scratch(&image.kho, image.source, &phys, &size, NULL, NULL));
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
+	assert_int_equal(phys, 0);
+	/* A list of other nodes, and one that never ends. */
+	memory_put64(image.source, 0x7000, 0x7040);
+	memory_put64(image.source, 0x7040, 0x7000);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
+	memory_put64(image.source, 0x7040, 0x90000000);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
+	/* Of a kexec image the one page that is in its place: the parameters are behind it. */
+	put_params(&image, 0xb000, 0x9ff0);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
+	put_params(&image, 0xb000, 0);
+	/* What kexec has copied: parameters, nodes behind them. */
+	memory_put64(image.source, 0x7040, 0x9ff0);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_DONE);
 	assert_int_equal(phys, 0x8000);
 	assert_int_equal(size, 32);
+	image_free(&image);
+}
 
-	/* Before the jump the array is not there yet: its place is all zero. */
+/* The kernel that has come up keeps the parameters anywhere, across two pages for example. */
+static void test_hand_off_taken(void **state)
+{
+	struct image image;
+	u64 phys, size;
+
+	(void)state;
+	image_init(&image, 12, 4);
+	image_write_fdt(&image);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
+	image.is_open = true;
+	put_hand_off(&image, 0x4100, image.fdt, 0x8000, 32);
+	put_params(&image, 0xbdb8, 0x4100);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
+	put_params(&image, 0xbdc0, 0x4100);
+	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_DONE);
+	assert_int_equal(phys, 0x8000);
+	image_free(&image);
+}
+
+static void test_scratch(void **state)
+{
+	const u64 phys = 0x8000, size = 32;
+	struct image image;
+
+	(void)state;
+	image_init(&image, 12, 4);
+	image_write_fdt(&image);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
+	image.is_open = true;
 	memory_put64(image.source, 0x8000, 0);
-	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, size, image.report),
-			 -IOMMUSER_ENOENT);
-	assert_nothing_found(&image);
+	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, size, image.report), 0);
+	assert_found(&image, KHO_SCRATCH_INVALID, 2);
 	assert_int_equal(image.kho.nr_scratch, 0);
+	report_free(image.report);
+	image.report = report_new();
 
 	memory_put64(image.source, 0x8000, 0x800000);
 	memory_put64(image.source, 0x8008, 0x800000);
@@ -525,6 +587,8 @@ int main(void)
 		cmocka_unit_test(test_memblock),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_find_many),
+		cmocka_unit_test(test_hand_off),
+		cmocka_unit_test(test_hand_off_taken),
 		cmocka_unit_test(test_scratch),
 		cmocka_unit_test(test_scratch_overlap),
 	};

@@ -17,6 +17,7 @@
 #define INFO 1
 #define PAGES 2
 #define PRESERVED 3
+#define STATES 5
 #define END 4
 
 static const char info[] = "origin=at-jump\nkho=0x1000\nluo=0x2040\nflb=0x3000\nabi=iommu-v1\n"
@@ -591,6 +592,183 @@ static void changed_later(void **state)
 	blob_free(&blob);
 }
 
+/* Where records stand */
+
+#define STATES_INFO "origin=incoming\nflb=0x3000\n"
+/* Sections of the states below, and behind them. */
+static size_t states_at[5];
+
+static size_t add_states(struct blob *blob, u32 encoding, u32 sequence, u32 kind, u64 first, const u8 *states,
+			 size_t nr)
+{
+	struct blob raw = {0};
+	size_t offset;
+
+	blob_put_le(&raw, 0, kind, 4);
+	blob_put_le(&raw, 4, 0, 4);
+	blob_put_le(&raw, 8, first, 8);
+	blob_append(&raw, states, nr);
+	offset = ikho_section(blob, STATES, encoding, sequence, 0, raw.data, raw.size);
+	blob_free(&raw);
+	return offset;
+}
+
+static const u8 unit_states[] = {2};
+static const u8 device_states[] = {0, 1, 2, 3, 4, 5, 6, 3};
+
+static struct blob states_sample(const char *text, u32 minor)
+{
+	struct blob blob = ikho_header(minor, 4096);
+
+	ikho_section(&blob, INFO, 0, 0, 0, text, strlen(text));
+	states_at[0] = add_states(&blob, 0, 1, 1, 0, unit_states, 1);
+	states_at[1] = add_states(&blob, 0, 2, 3, 0, device_states, 5);
+	states_at[2] = add_states(&blob, 1, 3, 3, 5, device_states + 5, 1);
+	states_at[3] = add_states(&blob, 0, 4, 3, 6, device_states + 6, 2);
+	states_at[4] = blob.size;
+	ikho_end(&blob, 5, 0);
+	return blob;
+}
+
+static void states_are_read(void **test_state)
+{
+	struct blob blob = states_sample(STATES_INFO, 1);
+	struct source *source = open_size(&blob, blob.size);
+	u32 state;
+
+	(void)test_state;
+	assert_non_null(source);
+	assert_true(source_hints(source)->has_states);
+	assert_int_equal(source_nr_states(source, 0), 0);
+	assert_int_equal(source_nr_states(source, 1), 1);
+	assert_int_equal(source_nr_states(source, 2), 0);
+	assert_int_equal(source_nr_states(source, 3), 8);
+	assert_int_equal(source_nr_states(source, 4), 0);
+	assert_int_equal(source_nr_states(source, ~0U), 0);
+	assert_int_equal(source_state(source, 1, 0, &state), SOURCE_OK);
+	assert_int_equal(state, 2);
+	for (u64 i = 8; i-- > 0;) {
+		assert_int_equal(source_state(source, 3, i, &state), SOURCE_OK);
+		assert_int_equal(state, device_states[i]);
+	}
+	assert_int_equal(source_state(source, 3, 8, &state), SOURCE_FAILED);
+	assert_int_equal(source_state(source, 2, 0, &state), SOURCE_FAILED);
+	assert_int_equal(source_state(source, 1, ~0ULL, &state), SOURCE_FAILED);
+	source_close(source);
+	blob_free(&blob);
+
+	blob = sample();
+	source = open_size(&blob, blob.size);
+	assert_non_null(source);
+	assert_false(source_hints(source)->has_states);
+	assert_int_equal(source_nr_states(source, 3), 0);
+	source_close(source);
+	blob_free(&blob);
+}
+
+/* Change a field of a STATES section's data, by its number above. */
+static void bad_states(u32 number, size_t offset, u64 value, size_t width, size_t wanted)
+{
+	struct blob blob = states_sample(STATES_INFO, 1);
+	size_t section = states_at[number];
+
+	blob_put_le(&blob, section + 40 + offset, value, width);
+	ikho_seal(&blob, section, true);
+	assert_refused_at(&blob, section + 40 + wanted);
+}
+
+static void states_rules(void **state)
+{
+	static const char *const wrong[] = {"origin=outgoing\nflb=0x3000\n", "origin=incoming\nkho=0x3000\n",
+					    "origin=post-boot\nflb=0x3000\n", "flb=0x3000\n"};
+	struct blob blob;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		blob = states_sample(wrong[i], 1);
+		assert_refused_at(&blob, states_at[0] + 40);
+	}
+	/* Kinds: known, ascending. */
+	bad_states(0, 0, 0, 4, 0);
+	bad_states(0, 0, 4, 4, 0);
+	bad_states(0, 0, 0x101, 4, 0);
+	bad_states(3, 0, 2, 4, 0);
+	bad_states(3, 0, 1, 4, 0);
+	bad_states(1, 4, 1, 4, 4);
+	bad_states(1, 7, 1, 1, 4);
+	/* Positions go on from one section to the next. */
+	bad_states(0, 8, 1, 8, 8);
+	bad_states(1, 8, 1, 8, 8);
+	bad_states(3, 8, 5, 8, 8);
+	bad_states(3, 8, 7, 8, 8);
+	bad_states(3, 8, ~0ULL, 8, 8);
+	/* States: known, and possible for the kind. */
+	bad_states(1, 16, 7, 1, 0);
+	bad_states(3, 17, 255, 1, 0);
+	bad_states(0, 16, 3, 1, 0);
+	bad_states(0, 16, 4, 1, 0);
+
+	/* At least one state. */
+	blob = ikho_header(1, 4096);
+	ikho_section(&blob, INFO, 0, 0, 0, STATES_INFO, strlen(STATES_INFO));
+	states_at[0] = add_states(&blob, 0, 1, 3, 0, unit_states, 0);
+	ikho_end(&blob, 2, 0);
+	assert_refused_at(&blob, states_at[0] + 24);
+
+	/* Not known in minor 0; in a newer minor there may be more states. */
+	blob = states_sample(STATES_INFO, 0);
+	assert_refused_at(&blob, states_at[0] + 4);
+	blob = states_sample(STATES_INFO, 2);
+	blob.data[states_at[1] + 40 + 16] = 7;
+	ikho_seal(&blob, states_at[1], true);
+	assert_opens(&blob);
+	blob = states_sample(STATES_INFO, 2);
+	blob.data[states_at[0] + 40 + 16] = 4;
+	ikho_seal(&blob, states_at[0], true);
+	assert_refused_at(&blob, states_at[0] + 40);
+}
+
+static void every_bit_of_states(void **state)
+{
+	struct blob blob = states_sample(STATES_INFO, 1);
+
+	(void)state;
+	for (size_t bit = 0; bit < blob.size * 8; bit++) {
+		blob.data[bit / 8] ^= (u8)(1U << (bit % 8));
+		assert_null(open_size(&blob, blob.size));
+		blob.data[bit / 8] ^= (u8)(1U << (bit % 8));
+	}
+	assert_opens(&blob);
+}
+
+/* More sections of states than are kept decoded. */
+static void many_sections_of_states(void **test_state)
+{
+	struct blob blob = ikho_header(1, 4096);
+	struct source *source;
+	u8 states[3];
+	u32 state;
+
+	(void)test_state;
+	ikho_section(&blob, INFO, 0, 0, 0, STATES_INFO, strlen(STATES_INFO));
+	for (u32 i = 0; i < 100; i++) {
+		memset(states, (int)(i % 7), sizeof(states));
+		add_states(&blob, i % 2, i + 1, 2, i * 3, states, sizeof(states));
+	}
+	ikho_end(&blob, 101, 0);
+	source = open_size(&blob, blob.size);
+	assert_non_null(source);
+	assert_int_equal(source_nr_states(source, 2), 300);
+	for (u64 i = 0; i < 300; i++) {
+		assert_int_equal(source_state(source, 2, i * 7 % 300, &state), SOURCE_OK);
+		assert_int_equal(state, i * 7 % 300 / 3 % 7);
+	}
+	blob_save(&blob, test_path("image"), 100);
+	assert_int_equal(source_state(source, 2, 0, &state), SOURCE_FAILED);
+	source_close(source);
+	blob_free(&blob);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -611,6 +789,10 @@ int main(void)
 		cmocka_unit_test(large_pages),
 		cmocka_unit_test(many_sections),
 		cmocka_unit_test(changed_later),
+		cmocka_unit_test(states_are_read),
+		cmocka_unit_test(states_rules),
+		cmocka_unit_test(every_bit_of_states),
+		cmocka_unit_test(many_sections_of_states),
 	};
 
 	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);

@@ -378,6 +378,8 @@ class Build:
         self.kho.finish(self.preserved.blocks)
         for i, settings in enumerate(description.incoming):
             self._incoming(i, settings)
+        for settings in description.next:
+            self._next(settings)
         for i in range(description.decoys):
             phys = self.allocator.pages(0, preserve=False)
             self.memory.write(phys, self.memory.read(self.kho.fdt, self.page_size))
@@ -389,13 +391,29 @@ class Build:
         self.edits = edits
 
     def _hand_off(self, scratch, size):
-        """What x86 tells the next kernel, as a node of the boot loader's list."""
+        """What x86 tells the next kernel: boot parameters, and a node of the list they begin."""
+        params = self.allocator.pages(0, preserve=False)
+        self.memory.write(params + 0x202, b"HdrS")
         phys = self.allocator.pages(0, preserve=False)
+        self.registry.add("boot_params", params, self.page_size,
+                          "setup_data:592:8").fill(setup_data=phys)
         node = self.registry.add(
             "hand_off", phys, 48, "next:0:8 type:8:4 len:12:4 fdt_addr:16:8 fdt_size:24:8 "
             "scratch_addr:32:8 scratch_size:40:8")
         node.fill(type=10, len=32, fdt_addr=self.kho.fdt, fdt_size=self.page_size,
                   scratch_addr=scratch, scratch_size=size)
+
+    def _next(self, settings):
+        """A kernel that came up from what is described: its own tree, and what it has reused."""
+        if self.kho_settings["revision"] == "kho-v1":
+            raise WriterError("next-fdt is not for kho-v1")
+        other = Kho(self, self.kho_settings, "next.")
+        other.add_kexec_metadata("7.3.4", settings["count"])
+        pages = [other.fdt] + [phys for _name, phys, _size in other.subtrees]
+        other.finish(dict.fromkeys(pages, 0))
+        reused = [self.registry.find("kho.node[%d]" % i).phys for i in range(self.kho.nodes)]
+        for phys in reused + ([self.luo] if self.description.luo else []):
+            self.memory.write(phys, b"\xa5" * self.page_size)
 
     def _incoming(self, index, settings):
         """The handover that the running kernel was started with: its tree and map stay."""

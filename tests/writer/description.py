@@ -87,7 +87,9 @@ ABI = {"generation": (number, 1), "release": (str, "7.3.4"), "minor": (number, 0
 IKHO = {"encoding": (str, "zlib"), "section": (number, 1 << 20), "preserved": (_yes, True),
         "origin": (str, "at-jump"), "flb": (_yes, True), "kho": (_yes, True),
         "vtd-root": (FLAG, False)}
+STATE_KINDS = {"iommu": 1, "domain": 2, "device": 3}
 INCOMING = {"count": (number, 0)}
+NEXT = {"count": (number, 2)}
 
 
 def attributes(words, known, result=None):
@@ -137,7 +139,9 @@ class Description:
         self.maps = []
         self.hwpts = []
         self.ikho = attributes([], IKHO)
+        self.states = []
         self.incoming = []
+        self.next = []
         self.decoys = 0
         self.edits = []
 
@@ -307,11 +311,23 @@ class Description:
     def _do_incoming_fdt(self, words):
         self.incoming.append(attributes(words, INCOMING))
 
+    def _do_next_fdt(self, words):
+        if self.next:
+            raise WriterError("one next-fdt is enough")
+        self.next.append(attributes(words, NEXT))
+
     def _do_decoy_fdt(self, _words):
         self.decoys += 1
 
     def _do_ikho(self, words):
         attributes(words, IKHO, self.ikho)
+
+    def _do_states(self, words):
+        kind, *states = words
+        if not states:
+            raise WriterError("states KIND STATE...")
+        self.states.append((STATE_KINDS[kind] if kind in STATE_KINDS else number(kind),
+                            [number(state) for state in states]))
 
 
 def read(path, extra=()):

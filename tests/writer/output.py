@@ -6,7 +6,7 @@ import zlib
 
 from phys import GRAIN, WriterError, align_up
 
-INFO, PAGES, PRESERVED, END = 1, 2, 3, 4
+INFO, PAGES, PRESERVED, END, STATES = 1, 2, 3, 4, 5
 PAIRS_PER_SECTION = 65536
 
 
@@ -98,13 +98,13 @@ def elf(file, build, holes):
 class Portable:
     """Writes the sections of a portable image."""
 
-    def __init__(self, page_size, encoding):
+    def __init__(self, page_size, encoding, minor=0):
         if encoding not in ("stored", "zlib"):
             raise WriterError("ikho encoding= is stored or zlib")
         self.compress = encoding == "zlib"
         self.sequence = 0
         self.raw_pages = 0
-        head = b"IKHO\r\n\x1a\n" + struct.pack("<III", 1, 0, page_size) + bytes(40)
+        head = b"IKHO\r\n\x1a\n" + struct.pack("<III", 1, minor, page_size) + bytes(40)
         self.out = bytearray(head + struct.pack("<I", zlib.crc32(head)))
 
     def section(self, kind, raw, phys=0, compress=None):
@@ -147,7 +147,8 @@ def _metadata_runs(build):
 
 def portable(file, build, holes):
     settings = build.description.ikho
-    out = Portable(build.page_size, settings["encoding"])
+    states = build.description.states
+    out = Portable(build.page_size, settings["encoding"], minor=1 if states else 0)
     out.section(INFO, _info(build, settings))
     for start, length in _metadata_runs(build):
         for begin, size, _tail in holes.kept(start, length):
@@ -159,6 +160,10 @@ def portable(file, build, holes):
         for i in range(0, max(len(ranges), 1), PAIRS_PER_SECTION):
             out.section(PRESERVED, b"".join(struct.pack("<QQ", *pair)
                                             for pair in ranges[i:i + PAIRS_PER_SECTION]))
+    told = {}
+    for kind, values in states:
+        out.section(STATES, struct.pack("<IIQ", kind, 0, told.get(kind, 0)) + bytes(values))
+        told[kind] = told.get(kind, 0) + len(values)
     out.end()
     file.write(out.out)
 

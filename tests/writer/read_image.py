@@ -66,6 +66,7 @@ class Portable:
         self.pages = {}
         self.info = None
         self.preserved = None
+        self.states = {}
         self.raw_pages = 0
         self._header()
         at, sequence, ended = 64, 0, False
@@ -132,8 +133,10 @@ class Portable:
         elif kind == 4:
             need(len(raw) == 16 and struct.unpack("<QQ", raw) == (sequence, self.raw_pages),
                  where, "totals of END")
+        elif kind == 5 and self.minor > 0:
+            self._states(where, raw)
         else:
-            need(self.minor > 0, where, "unknown section type %d" % kind)
+            need(self.minor > 1, where, "unknown section type %d" % kind)
 
     def _info(self, where, raw):
         self.info = {}
@@ -159,6 +162,20 @@ class Portable:
             need(phys % 4096 == 0 and length % 4096 == 0 and length and phys + length <= 1 << 64,
                  where, "PRESERVED pair")
             self.preserved.append((phys, length))
+
+    def _states(self, where, raw):
+        need(self.info.get("origin") == "incoming" and "flb" in self.info, where,
+             "STATES of no incoming handover")
+        need(len(raw) > 16, where, "STATES length")
+        kind, zero, first = struct.unpack_from("<IIQ", raw)
+        need(1 <= kind <= 3 and zero == 0, where, "kind of STATES, or what follows it")
+        need(kind >= max(self.states, default=0), where, "order of STATES")
+        told = self.states.setdefault(kind, [])
+        need(first == len(told), where, "first record of STATES")
+        for state in raw[16:]:
+            need(state <= 6 or self.minor > 1, where, "unknown state")
+            need(kind != 1 or state not in (3, 4), where, "state that no unit has")
+            told.append(state)
 
     def read(self, phys, length):
         out = b""
@@ -402,6 +419,14 @@ def _sealed(image, phys):
         zlib.crc32(page[:16] + bytes(4) + page[20:]) == unsigned(page, 16, 4)
 
 
+def _check_states(states, report):
+    for kind, told in states.items():
+        records = report[KINDS[kind - 1] + "s"]
+        need(len(told) == len(records), "STATES", "%d of %d records" % (len(told), len(records)))
+        need(not any(state and record["deleted"] for state, record in zip(told, records)),
+             "STATES", "state of a deleted record")
+
+
 def read(path, base=0, root=None):
     """The report of an image; Broken when a rule is."""
     image = open_image(path, base)
@@ -409,6 +434,8 @@ def read(path, base=0, root=None):
     if isinstance(image, Portable):
         report["info"] = image.info
         report["preserved"] = image.preserved
+        _check_states(image.states, report)
+        report["states"] = {KINDS[kind - 1]: told for kind, told in image.states.items()}
     return report
 
 

@@ -332,6 +332,14 @@ class Portables(unittest.TestCase):
             with self.assertRaises(read_image.Broken, msg="byte %d" % byte):
                 read_image.Portable(bytes(changed))
 
+    def test_states(self):
+        lines = ("ikho origin=incoming", "states iommu 2", "states domain 3", "states domain 4")
+        self.assertEqual({1: [2], 2: [3, 4]}, read_image.Portable(portable(build(SMALL, *lines))).states)
+        for wrong in (("states iommu 3",), ("states 4 1",), ("states device 7",), ("states device 2", "states iommu 2"),
+                      ("states device 2", "ikho origin=outgoing"), ("states device 2", "ikho flb=no")):
+            with self.subTest(wrong), self.assertRaises(read_image.Broken):
+                read_image.Portable(portable(build(SMALL, "ikho origin=incoming", *wrong)))
+
     def test_truncation_is_refused(self):
         data = portable(build(SMALL))
         for length in range(len(data)):

@@ -164,6 +164,16 @@ static void touch_iommufds(struct handover *handover)
 	touch_iommufds_of(handover, IOMMUSER_KIND_HWPT);
 }
 
+static bool has_states(const struct handover *handover)
+{
+	u32 kind;
+
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
+		if (handover->has_states[kind])
+			return true;
+	return false;
+}
+
 static struct source_hints make_hints(const struct handover *handover)
 {
 	struct source_hints hints = { 0 };
@@ -184,6 +194,7 @@ static struct source_hints make_hints(const struct handover *handover)
 		hints.vtd_roots[i].scalable = handover->vtd[i].scalable;
 	}
 	hints.nr_vtd_roots = handover->nr_vtd;
+	hints.has_states = has_states(handover) && !strcmp(handover->origin, "incoming");
 	return hints;
 }
 
@@ -200,6 +211,33 @@ static int write_preserved(struct handover *handover, struct ikho_writer *writer
 		if (ikho_add_preserved(writer, phys, length))
 			return -1;
 	return 0;
+}
+
+/* Only states that are known, of every record of a kind. */
+static bool states_known(const struct handover *handover, u32 kind)
+{
+	u64 i;
+
+	for (i = 0; i < iommuser_graph_count(&handover->graph, kind); i++)
+		if (iommuser_graph_state(&handover->graph, kind, i) > IOMMUSER_FINISHED)
+			return false;
+	return handover->has_states[kind];
+}
+
+/* A failure shows when the image is finished. */
+static void write_states(const struct handover *handover, struct ikho_writer *writer)
+{
+	u32 kind;
+	u64 i;
+
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++) {
+		if (!states_known(handover, kind))
+			continue;
+		for (i = 0; i < iommuser_graph_count(&handover->graph, kind); i++)
+			if (ikho_add_state(writer, kind,
+					   iommuser_graph_state(&handover->graph, kind, i)))
+				return;
+	}
 }
 
 static bool in_memfd(const struct memfd *memfd, u64 at)
@@ -268,6 +306,8 @@ static int write_image(struct handover *handover, const struct options *options,
 	failed = write_preserved(handover, writer);
 	for (i = 0; i < list->nr && !failed; i++)
 		failed = write_page(handover, writer, list->pages[i], written);
+	if (!failed && hints.has_states)
+		write_states(handover, writer);
 	if (ikho_finish(writer, message, sizeof(message))) {
 		complain(options->output, message);
 		return EXIT_INTERNAL;

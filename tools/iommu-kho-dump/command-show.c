@@ -10,6 +10,8 @@
 #include "text.h"
 
 #define DEFAULT_LIMIT 1000
+/* The end included. */
+#define MAX_COLUMNS 12
 
 static const struct text_column iommu_columns[] = {
 	{ "index", "#" },	  { "type", "type" },
@@ -294,6 +296,27 @@ static void print_vtd(struct json_object *root, u64 limit)
 	}
 }
 
+/* Where the image says where records stand, that column takes the place of "deleted". */
+static void print_records(struct json_object *root, const char *heading, const char *key,
+			  const struct text_column *columns, u64 limit)
+{
+	struct text_column with_state[MAX_COLUMNS];
+	struct json_object *records = member(root, key);
+	size_t i;
+
+	if (!length(root, key) || !member(json_object_array_get_idx(records, 0), "state")) {
+		text_table(heading, records, columns, limit);
+		return;
+	}
+	for (i = 0; columns[i].key; i++) {
+		with_state[i] = columns[i];
+		if (!strcmp(columns[i].key, "deleted"))
+			with_state[i] = (struct text_column){ "state", "state" };
+	}
+	with_state[i] = columns[i];
+	text_table(heading, records, with_state, limit);
+}
+
 static void print_show(struct handover *handover, struct json_object *root, u64 limit)
 {
 	struct json_object *source = member(root, "source");
@@ -316,9 +339,9 @@ static void print_show(struct handover *handover, struct json_object *root, u64 
 		text_labelled("Note", handover->notes[i], 9);
 	print_sessions(root, limit);
 	text_table("FLBs", member(root, "flbs"), flb_columns, limit);
-	text_table("IOMMUs", member(root, "iommus"), iommu_columns, limit);
-	text_table("Domains", member(root, "domains"), domain_columns, limit);
-	text_table("Devices", member(root, "devices"), device_columns, limit);
+	print_records(root, "IOMMUs", "iommus", iommu_columns, limit);
+	print_records(root, "Domains", "domains", domain_columns, limit);
+	print_records(root, "Devices", "devices", device_columns, limit);
 	if (member(root, "hwpts")) {
 		text_table("Aliases", member(root, "aliases"), alias_columns, limit);
 		text_table("Attachments", member(root, "attachments"), attachment_columns, limit);

@@ -266,9 +266,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"all IOMMUs, is then not found.",
 		REDO REPORT_LUO),
 	EXPLAIN(LUO_FLB_USERS,
-		"FLB \"%d\" says %F files use it; at most %E do",
+		"FLB \"%d\" says %F files use it; by the sessions' files it is %E",
 		"The count decides when the next kernel drops this global state. Zero or too few "
-		"frees it while files still use it (use after free), too many leaks it.",
+		"frees it while files still use it (use after free), too many leaks it. Only of "
+		"iommuser-v1 is it known which files use it; of other FLBs, how many could.",
 		REDO REPORT_LUO),
 	EXPLAIN(LUO_MEMFD_FOLIO_COUNT,
 		"a memfd claims %F folios where its array holds %E",
@@ -331,6 +332,12 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"checked.",
 		"Look at the other findings for what is wrong with the state. If the host really "
 		"preserves this much, report it as a limit of iommu-kho-dump."),
+	EXPLAIN(LUO_MEMFD_GAP,
+		"the folios of a memfd hold %F bytes, its size is %E",
+		"Linux allocates every page of a memfd before it preserves it, so records of "
+		"folios are missing. The next kernel does not compare the sum with the size: "
+		"where a folio is missing the file reads as zero, guest memory is lost in silence.",
+		REDO "Report it as a bug of memfd preservation."),
 
 	/* CHAIN: pages of records */
 	EXPLAIN(CHAIN_UNALIGNED,
@@ -556,6 +563,34 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"that does not look at the domain would restore it.",
 		"Close all sessions before kexec so that the stale record goes, or make sure that "
 		"the next kernel ignores devices of deleted domains."),
+	EXPLAIN(REC_NOT_TAKEN_OVER,
+		"the IOMMU state at %f was handed over and shows no sign of being taken over",
+		"This kernel came up from a handover. The FLB table of an earlier jump still lies in "
+		"memory and leads to this IOMMU root, which is whole, seal "
+		"and all, down to VT-d tables without one entry more than at the jump. A kernel "
+		"that takes such state over goes on using the tables and adds entries of its "
+		"own devices, and frees all of it once the sessions are finished. One without "
+		"CONFIG_IOMMU_LIVEUPDATE leaves it as it is: translation was off while it booted, with "
+		"devices still doing DMA. The one other explanation is a unit that has no devices "
+		"but the preserved ones, whose sessions are not finished.",
+		"Look whether this kernel has CONFIG_IOMMU_LIVEUPDATE, and for \"DMAR: Translation was "
+		"enabled\" in its log. If it has not, take memory that the devices could reach for "
+		"damaged, and boot a kernel with the option before the next live update. The "
+		"state itself: verify and maps with --flb ROOT --abi iommuser-v1."),
+	EXPLAIN(REC_STATE_COUNT,
+		"the image tells where %F %d records stand; the chain has %E",
+		"An image of the handover that a kernel came up with tells, record by record, how "
+		"far it was taken over. Both are read from that kernel at the same time, so the "
+		"image was changed, or the kernel no longer goes by the records.",
+		"Take the image again. If it stays, do not kexec into another live update before the "
+		"sessions are finished. " REPORT_IOMMU),
+	EXPLAIN(REC_STATE,
+		"the record is deleted, and the image says that it is in state %F",
+		"A deleted record is a place in the chain that nothing is restored for: it stays as it "
+		"was handed over. A kernel that takes it further uses something that was not "
+		"preserved.",
+		"Take the image again. If it stays, do not kexec into another live update: what the "
+		"kernel has taken over is not what it was given. " REPORT_IOMMU),
 
 	/* REF: counts and references across records and files */
 	EXPLAIN(REF_IOMMU_COUNT,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Names of record fields and kinds.
+ * Names of record fields, kinds and states.
  */
 #include "fields.h"
 
+#include <iommuser/graph.h>
 #include <iommuser/records.h>
 
 #define FIELD_NAME(symbol, name) [IOMMUSER_FIELD_##symbol] = name,
@@ -29,4 +30,19 @@ const char *iommuser_field_name(u32 field)
 const char *iommuser_kind_name(u32 kind)
 {
 	return kind <= IOMMUSER_NR_KINDS ? kind_names[kind] : "";
+}
+
+const char *iommuser_state_name(u32 state)
+{
+	static const char *const names[] = {
+		[IOMMUSER_PRESERVED_STATE] = "preserved",
+		[IOMMUSER_CLAIMED] = "claimed",
+		[IOMMUSER_RESTORED] = "restored",
+		[IOMMUSER_HANDED_OVER] = "handed-over",
+		[IOMMUSER_LEFT] = "left",
+		[IOMMUSER_ABANDONED] = "abandoned",
+		[IOMMUSER_FINISHED] = "finished",
+	};
+
+	return state <= IOMMUSER_FINISHED ? names[state] : "unknown";
 }

@@ -13,6 +13,7 @@
 #include <iommuser/error.h>
 #include <iommuser/vtd.h>
 
+#include "consumed.h"
 #include "fields.h"
 #include "progress.h"
 
@@ -151,16 +152,18 @@ static void note_consumed(struct handover *handover, const struct kho_candidates
 {
 	size_t i;
 
-	for (i = 1; i < candidates->nr; i++)
-		if (candidates->items[0].self_reference == KHO_YES &&
-		    candidates->items[i].soundness == KHO_SOUND &&
-		    candidates->items[i].self_reference != KHO_YES &&
-		    candidates->items[i].kexec_count < candidates->items[0].kexec_count)
-			handover_note(
-				handover,
-				"this kernel was itself handed over to, by the FDT at 0x%llx: "
-				"what is shown is the next handover in the making",
-				(unsigned long long)candidates->items[i].phys);
+	for (i = 1; i < candidates->nr; i++) {
+		if (candidates->items[0].self_reference != KHO_YES ||
+		    candidates->items[i].soundness != KHO_SOUND ||
+		    candidates->items[i].self_reference == KHO_YES ||
+		    candidates->items[i].kexec_count >= candidates->items[0].kexec_count)
+			continue;
+		handover->was_handed_over = true;
+		handover_note(handover,
+			      "this kernel was itself handed over to, by the FDT at 0x%llx: what is "
+			      "shown is the next handover in the making",
+			      (unsigned long long)candidates->items[i].phys);
+	}
 }
 
 static enum handover_result find_fdt(struct handover *handover, const struct options *options,
@@ -198,30 +201,24 @@ static enum handover_result find_fdt(struct handover *handover, const struct opt
  */
 static enum handover_result open_scratch(struct handover *handover, const struct options *options)
 {
+	enum kho_hand_off hand_off;
 	u64 phys, size;
-	bool found;
 
 	if (!is_verify(options) || options->has_kho || hints_of(handover)->has_kho)
 		return HANDOVER_OK;
 	source_pause_recorder(handover->source, true);
-	found = kho_find_scratch(&handover->kho, handover->source, &phys, &size, progress_scan,
-				 NULL);
+	hand_off = kho_find_scratch(&handover->kho, handover->source, &phys, &size, progress_scan,
+				    NULL);
 	source_pause_recorder(handover->source, false);
 	progress_done();
-	if (!found) {
+	if (hand_off == KHO_HAND_OFF_NONE)
 		handover_note(handover, "scratch: the image does not tell where it is");
-		return HANDOVER_OK;
-	}
-	switch (kho_load_scratch(&handover->kho, handover->source, phys, size, handover->report)) {
-	case -IOMMUSER_ENOMEM:
-		return HANDOVER_NO_MEMORY;
-	case -IOMMUSER_ENOENT:
+	else if (hand_off == KHO_HAND_OFF_PREPARED)
 		handover_note(handover,
 			      "scratch: its array is copied in the jump, and not there yet");
-		break;
-	default:
-		break;
-	}
+	else if (kho_load_scratch(&handover->kho, handover->source, phys, size, handover->report) ==
+		 -IOMMUSER_ENOMEM)
+		return HANDOVER_NO_MEMORY;
 	return HANDOVER_OK;
 }
 
@@ -265,6 +262,7 @@ static enum handover_result open_pages(struct handover *handover)
 	if (!source_has_preserved(handover->source) && map_is_gone(handover)) {
 		handover->origin = "post-boot";
 		handover->map_gone = true;
+		handover->was_handed_over = true;
 		report_finding(handover->report, &gone);
 		handover_note(handover,
 			      "the next kernel has booted: this handover's memory map and "
@@ -344,8 +342,9 @@ static bool used_somewhere(void *ctx, u64 domain)
 	return true;
 }
 
-/* How badly a layout fits: errors when the records are read with it; ~0 when it does not at all. */
-static u64 misfit(struct handover *handover, const struct iommuser_revision *revision, u64 phys)
+u64 handover_count_errors(struct handover *handover, const struct iommuser_revision *revision,
+			  u64 phys, int (*check)(struct iommuser_verify *verify),
+			  struct iommuser_verify_counts *counts)
 {
 	u64 errors = 0;
 	const struct iommuser_reporter reporter = { &errors, count_errors };
@@ -372,9 +371,10 @@ static u64 misfit(struct handover *handover, const struct iommuser_revision *rev
 		return ~0ULL;
 	if (iommuser_graph_build(&graph, &handover->env, &root, &survey, random_seed(), memory,
 				 size) ||
-	    iommuser_verify_records(&verify))
+	    check(&verify))
 		errors = ~0ULL;
 	free(memory);
+	*counts = verify.counts;
 	return errors;
 }
 
@@ -383,13 +383,16 @@ static const struct iommuser_revision *choose_revision(struct handover *handover
 						       u64 phys)
 {
 	const struct iommuser_revision *best = NULL, *revision;
+	struct iommuser_verify_counts counts;
 	u64 least = ~0ULL, errors;
 	u32 i, same_name = 0;
 
 	for (i = 0; (revision = iommuser_revision_at(i)); i++) {
 		if (strcmp(revision->flb_name, name))
 			continue;
-		errors = misfit(handover, revision, phys);
+		/* How badly it fits. */
+		errors = handover_count_errors(handover, revision, phys, iommuser_verify_records,
+					       &counts);
 		same_name++;
 		if (!best || errors < least) {
 			best = revision;
@@ -457,6 +460,63 @@ static void note_broken_chains(struct handover *handover)
 				      (unsigned long long)handover->survey.kinds[kind].nr_records);
 }
 
+static void report_state(struct handover *handover, u32 kind, u64 position, u64 phys, u32 state)
+{
+	const struct iommuser_finding finding = {
+		.id = IOMMUSER_FINDING_REC_STATE,
+		.severity = iommuser_finding_severity(IOMMUSER_FINDING_REC_STATE),
+		.kind = kind,
+		.index = position,
+		.phys = phys,
+		.found = state,
+	};
+
+	report_finding(handover->report, &finding);
+}
+
+/* Put where the records of a kind stand into the graph, so that the verifier knows it. */
+static void read_states(struct handover *handover, u32 kind, u64 count)
+{
+	union iommuser_record record;
+	u32 state;
+	u64 i;
+
+	handover->has_states[kind] = true;
+	for (i = 0; i < count; i++) {
+		if (source_state(handover->source, kind, i, &state) != SOURCE_OK) {
+			handover_note(handover, "where records stand cannot be read");
+			handover->has_states[kind] = false;
+			return;
+		}
+		iommuser_graph_set_state(&handover->graph, kind, i, (enum iommuser_state)state);
+		if (state && !iommuser_graph_read(&handover->graph, kind, i, &record) &&
+		    (record.common.flags & IOMMUSER_FLAG_DELETED))
+			report_state(handover, kind, i, record.common.phys, state);
+	}
+}
+
+/* Where records stand is told of one handover only. What cannot be reached cannot be counted. */
+static void open_states(struct handover *handover)
+{
+	u64 told, count;
+	u32 kind;
+
+	if (!handover_after_jump(handover) || handover->flb != hints_of(handover)->flb)
+		return;
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++) {
+		told = source_nr_states(handover->source, kind);
+		count = iommuser_graph_count(&handover->graph, kind);
+		if (!told || handover->survey.kinds[kind].broken)
+			continue;
+		if (told == count)
+			read_states(handover, kind, count);
+		else
+			report_add(handover->report, IOMMUSER_FINDING_REC_STATE_COUNT,
+				   handover->root.arrays[kind].first_page, told, count,
+				   iommuser_kind_name(kind), strlen(iommuser_kind_name(kind)));
+	}
+}
+
 static enum handover_result open_iommu(struct handover *handover, const struct options *options)
 {
 	const struct iommuser_reporter reporter = report_reporter(handover->report);
@@ -490,6 +550,7 @@ static enum handover_result open_iommu(struct handover *handover, const struct o
 	}
 	handover->has_iommu = true;
 	note_broken_chains(handover);
+	open_states(handover);
 	return HANDOVER_OK;
 }
 
@@ -739,5 +800,7 @@ int handover_verify(struct handover *handover, struct iommuser_verify_counts *co
 	/* What an unreadable or unknown part would have explained is not known either. */
 	if (!handover->has_flb || handover->has_iommu)
 		report_unexplained(handover);
+	if (handover->was_handed_over)
+		consumed_report(handover);
 	return error;
 }

@@ -39,6 +39,8 @@ struct handover_vtd {
  * @nr_candidates: KHO FDTs found, when they were searched for
  * @kho: the KHO FDT
  * @map_gone: the next kernel has reused what the FDT leads to
+ * @was_handed_over: the kernel of the image came up from a handover; @kho may
+ *	be that or the next one
  * @pages: what is preserved
  * @luo: LUO's state
  * @flb: address of the IOMMU root
@@ -48,6 +50,7 @@ struct handover_vtd {
  * @graph_memory: of the graph
  * @abi_how: how the layout of the IOMMU state was chosen
  * @files: what iommufd and vfio files say
+ * @has_states: by kind: the image says where its records stand, and the graph has it
  * @vtd: VT-d root tables to show
  * @notes: what could not be read, and why, for people
  */
@@ -67,12 +70,14 @@ struct handover {
 	void *graph_memory;
 	const char *abi_how;
 	struct iommu_files files;
+	bool has_states[IOMMUSER_KIND_DEVICE + 1];
 	struct handover_vtd vtd[SOURCE_MAX_VTD_ROOTS];
 	u32 nr_vtd;
 	char notes[HANDOVER_MAX_NOTES][160];
 	u32 nr_notes;
 	bool has_kho;
 	bool map_gone;
+	bool was_handed_over;
 	bool has_pages;
 	bool has_luo;
 	bool has_flb;
@@ -112,6 +117,20 @@ bool handover_after_jump(const struct handover *handover);
  * Return: 0, or a negative error of the library.
  */
 int handover_verify(struct handover *handover, struct iommuser_verify_counts *counts);
+
+/**
+ * handover_count_errors - how many errors would state of one layout bring up?
+ * @phys: its root
+ * @check: iommuser_verify_records() or another of its kind
+ * @counts: what was checked
+ *
+ * No finding is reported, and domains without a user are no error.
+ *
+ * Return: how many; ~0 when it can't be read.
+ */
+u64 handover_count_errors(struct handover *handover, const struct iommuser_revision *revision,
+			  u64 phys, int (*check)(struct iommuser_verify *verify),
+			  struct iommuser_verify_counts *counts);
 
 /** handover_note - remember what could not be read */
 void handover_note(struct handover *handover, const char *format, ...)

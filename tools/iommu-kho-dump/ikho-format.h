@@ -9,7 +9,9 @@
 #define IKHO_MAGIC "IKHO\r\n\x1a\n"
 #define IKHO_MAGIC_SIZE 8
 #define IKHO_MAJOR 1
-#define IKHO_MINOR 0
+/* The greatest minor that is known, and the one that an image has without states. */
+#define IKHO_MINOR 1
+#define IKHO_MINOR_PLAIN 0
 
 #define IKHO_HEADER_SIZE 64
 #define IKHO_HEADER_MAJOR 8
@@ -34,6 +36,7 @@
 #define IKHO_PAGES 2
 #define IKHO_PRESERVED 3
 #define IKHO_END 4
+#define IKHO_STATES 5
 
 #define IKHO_STORED 0
 #define IKHO_ZLIB 1
@@ -41,6 +44,10 @@
 #define IKHO_MAX_RAW 1048576
 #define IKHO_PAIR_SIZE 16
 #define IKHO_END_SIZE 16
+#define IKHO_STATES_HEADER_SIZE 16
+#define IKHO_STATES_KIND 0
+#define IKHO_STATES_ZERO 4
+#define IKHO_STATES_FIRST 8
 #define IKHO_UNIT 4096
 
 #endif /* IKHO_FORMAT_H */

@@ -17,6 +17,8 @@
 
 #include <zlib.h>
 
+#include <iommuser/graph.h>
+
 #include "ikho-format.h"
 #include "ikho-write.h"
 
@@ -41,6 +43,11 @@
  * @preserved: pairs that are not written yet, or NULL
  * @preserved_length: bytes of them
  * @preserved_written: a PRESERVED section was written
+ * @states: a section of states that is not written yet
+ * @states_length: bytes of it, 0 for none
+ * @states_kind: of the records in it, or of those before
+ * @nr_states: of that kind, before this section
+ * @has_states: there may be states
  * @packed: room for a compressed section
  */
 struct ikho_writer {
@@ -58,6 +65,11 @@ struct ikho_writer {
 	u8 *preserved;
 	size_t preserved_length;
 	bool preserved_written;
+	u8 states[SECTION_BYTES];
+	size_t states_length;
+	u32 states_kind;
+	u64 nr_states;
+	bool has_states;
 	u8 *packed;
 	uLong packed_size;
 };
@@ -117,7 +129,7 @@ static int write_header(struct ikho_writer *writer, u32 page_shift)
 
 	memcpy(header, IKHO_MAGIC, IKHO_MAGIC_SIZE);
 	put32(header + IKHO_HEADER_MAJOR, IKHO_MAJOR);
-	put32(header + IKHO_HEADER_MINOR, IKHO_MINOR);
+	put32(header + IKHO_HEADER_MINOR, writer->has_states ? IKHO_MINOR : IKHO_MINOR_PLAIN);
 	put32(header + IKHO_HEADER_PAGE_SIZE, 1U << page_shift);
 	put32(header + IKHO_HEADER_CRC, (u32)crc32(0, header, IKHO_HEADER_CRC));
 	return write_all(writer, header, sizeof(header));
@@ -176,7 +188,8 @@ static int write_info(struct ikho_writer *writer, const struct source_hints *hin
 	int ret;
 
 	if (!clean_text(hints->origin, sizeof(hints->origin)) || !clean_text(hints->abi, sizeof(hints->abi)) ||
-	    !clean_text(hints->writer, sizeof(hints->writer)) || hints->nr_vtd_roots > SOURCE_MAX_VTD_ROOTS)
+	    !clean_text(hints->writer, sizeof(hints->writer)) || hints->nr_vtd_roots > SOURCE_MAX_VTD_ROOTS ||
+	    (hints->has_states && (strcmp(hints->origin, "incoming") || !hints->has_flb)))
 		return refuse(writer, "the hints cannot be written");
 	out = open_memstream(&text, &length);
 	if (!out)
@@ -305,6 +318,7 @@ struct ikho_writer *ikho_create(const char *path, u32 page_shift, const struct s
 	}
 	writer->fd = -1;
 	writer->directory = -1;
+	writer->has_states = hints->has_states;
 	if (page_shift != 12 && page_shift != 14 && page_shift != 16)
 		refuse(writer, "pages of 2^%u bytes are not supported", page_shift);
 	else if (!allocate(writer) && !find_target(writer, path) && !open_directory(writer) &&
@@ -398,6 +412,41 @@ int ikho_add_preserved(struct ikho_writer *writer, u64 phys, u64 length)
 	return writer->preserved_length == PRESERVED_BYTES ? flush_preserved(writer) : 0;
 }
 
+static int flush_states(struct ikho_writer *writer)
+{
+	size_t length = writer->states_length;
+
+	if (!length)
+		return 0;
+	put32(writer->states + IKHO_STATES_KIND, writer->states_kind);
+	put32(writer->states + IKHO_STATES_ZERO, 0);
+	put64(writer->states + IKHO_STATES_FIRST, writer->nr_states);
+	if (write_section(writer, IKHO_STATES, 0, writer->states, length))
+		return -1;
+	writer->nr_states += length - IKHO_STATES_HEADER_SIZE;
+	writer->states_length = 0;
+	return 0;
+}
+
+int ikho_add_state(struct ikho_writer *writer, u32 kind, u32 state)
+{
+	if (writer->error[0])
+		return -1;
+	if (!writer->has_states || kind < IOMMUSER_KIND_IOMMU || kind > IOMMUSER_KIND_DEVICE ||
+	    kind < writer->states_kind || state > IOMMUSER_FINISHED)
+		return refuse(writer, "state %u of a record of kind %u cannot be next", state, kind);
+	if (kind != writer->states_kind) {
+		if (flush_states(writer))
+			return -1;
+		writer->states_kind = kind;
+		writer->nr_states = 0;
+	}
+	if (!writer->states_length)
+		writer->states_length = IKHO_STATES_HEADER_SIZE;
+	writer->states[writer->states_length++] = (u8)state;
+	return writer->states_length == sizeof(writer->states) ? flush_states(writer) : 0;
+}
+
 static int write_end(struct ikho_writer *writer)
 {
 	u8 raw[IKHO_END_SIZE];
@@ -426,8 +475,8 @@ static int put_in_place(struct ikho_writer *writer)
 
 int ikho_finish(struct ikho_writer *writer, char *message, size_t message_size)
 {
-	if (!writer->error[0] && !flush_run(writer) && !flush_preserved(writer) && !write_end(writer) &&
-	    !put_in_place(writer)) {
+	if (!writer->error[0] && !flush_run(writer) && !flush_preserved(writer) && !flush_states(writer) &&
+	    !write_end(writer) && !put_in_place(writer)) {
 		free_writer(writer);
 		return 0;
 	}

@@ -25,6 +25,14 @@ int ikho_add_pages(struct ikho_writer *writer, u64 phys, const void *data, size_
 void ikho_begin_preserved(struct ikho_writer *writer);
 int ikho_add_preserved(struct ikho_writer *writer, u64 phys, u64 length);
 /**
+ * ikho_add_state - where the next record of a kind stands
+ * @kind: IOMMUSER_KIND_IOMMU to IOMMUSER_KIND_DEVICE, ascending
+ * @state: enum iommuser_state
+ *
+ * Only when the hints say has_states; the origin must be "incoming" and there must be a FLB.
+ */
+int ikho_add_state(struct ikho_writer *writer, u32 kind, u32 state);
+/**
  * ikho_finish - complete, sync and rename; frees the writer
  *
  * Return: 0, or -1 and @message; then an earlier file is untouched and nothing else is left behind, except when

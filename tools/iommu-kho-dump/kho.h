@@ -267,24 +267,28 @@ u64 kho_pages_block(struct kho_pages *pages, u64 phys);
  *
  * To be called before the map is walked, which then reports what overlaps.
  *
- * Return: 0; -IOMMUSER_ENOENT when the array is all zero: kexec copies it there
- * in the jump; -IOMMUSER_EINVAL for a size or address that is not possible;
+ * Return: 0; -IOMMUSER_EINVAL for a size or address that is not possible;
  * -IOMMUSER_EUNMAPPED; -IOMMUSER_ENOMEM.
  */
 int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size, struct report *report);
 
+/** enum kho_hand_off - how far x86's hand-off of an FDT has come */
+enum kho_hand_off {
+	KHO_HAND_OFF_NONE,
+	KHO_HAND_OFF_PREPARED, /* in a kexec image: what it points to is copied in the jump */
+	KHO_HAND_OFF_DONE,
+};
+
 /**
  * kho_find_scratch - search memory for the x86 hand-off that names this FDT
- * @phys: where the array of scratch regions is
+ * @phys: where the array of scratch regions is, when the hand-off is done
  * @size: its bytes
  * @progress: called now and then with the bytes searched, or NULL
  *
  * This reads the whole image.
- *
- * Return: false when there is none.
  */
-bool kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys, u64 *size,
-		      void (*progress)(void *ctx, u64 bytes), void *ctx);
+enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys, u64 *size,
+				   void (*progress)(void *ctx, u64 bytes), void *ctx);
 
 /** enum kho_soundness - whether a candidate can be a handover at all */
 enum kho_soundness {

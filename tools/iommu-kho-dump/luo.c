@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <iommuser/error.h>
+#include <kho/abi/iommuser.h>
 #include <kho/abi/layout-kho-luo.h>
 #include <kho/abi/memfd.h>
 
@@ -249,33 +250,52 @@ static bool is_iommu_flb(const char *name)
 	       !strcmp(name, "iommu-liveupdate") || !strcmp(name, "iommuser-v1");
 }
 
-/* Which files need an FLB is only known of IOMMU state: iommufd's and vfio's. */
+/* Ours hangs on the iommufd's file handler, which alone knows when it is needed. */
+static bool users_known(const char *flb)
+{
+	return !strcmp(flb, IOMMUSER_V1_COMPATIBLE);
+}
+
+static bool may_use(const char *compatible, const char *flb)
+{
+	if (users_known(flb))
+		return !strcmp(compatible, IOMMUSER_IOMMUFD_V1_COMPATIBLE);
+	return !is_iommu_flb(flb) || strstr(compatible, "iommufd-") || strstr(compatible, "vfio-");
+}
+
+/* Which files need another FLB than IOMMU state's is not known: any may. */
 static u64 count_users(const struct luo_state *luo, const char *flb)
 {
-	bool all = !is_iommu_flb(flb);
 	size_t i, j;
 	u64 nr = 0;
 
 	for (i = 0; i < luo->nr_sessions; i++)
 		for (j = 0; j < luo->sessions[i].nr_files; j++)
-			if (all || strstr(luo->sessions[i].files[j].compatible, "iommufd-") ||
-			    strstr(luo->sessions[i].files[j].compatible, "vfio-"))
+			if (may_use(luo->sessions[i].files[j].compatible, flb))
 				nr++;
 	return nr;
 }
 
 /* K16: with a wrong count the state is freed too early, or never. */
+static bool users_wrong(const struct luo_state *luo, const struct luo_flb *flb, u64 users)
+{
+	if (!luo->sessions_complete)
+		return !flb->count;
+	return !flb->count || flb->count > users || (users_known(flb->name) && flb->count < users);
+}
+
 static void check_flb_users(struct luo_reader *reader, const struct luo_state *luo)
 {
+	const struct luo_flb *flb;
 	u64 users;
 	size_t i;
 
 	for (i = 0; i < luo->nr_flbs; i++) {
-		users = luo->sessions_complete ? count_users(luo, luo->flbs[i].name) : ~0ULL;
-		if (!luo->flbs[i].count || luo->flbs[i].count > users)
-			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_USERS, luo->flbs[i].phys,
-				      luo->flbs[i].count, luo->sessions_complete ? users : 1,
-				      luo->flbs[i].name, sizeof(luo->flbs[i].name));
+		flb = &luo->flbs[i];
+		users = luo->sessions_complete ? count_users(luo, flb->name) : 1;
+		if (users_wrong(luo, flb, users))
+			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_USERS, flb->phys, flb->count,
+				      users, flb->name, sizeof(flb->name));
 	}
 }
 

@@ -23,6 +23,7 @@ struct folio_walk {
 	u64 to_read;
 	u64 next_index;
 	u64 size_pages;
+	bool sum_certain;
 };
 
 void luo_free_memfd(struct memfd *memfd)
@@ -80,6 +81,7 @@ static u64 folio_length(struct folio_walk *walk, u64 record, u64 phys)
 
 	if (length)
 		return length;
+	walk->sum_certain = false;
 	if (reader->pages && reader->pages->has_blocks ?
 	    reader->pages->complete :
 	    kho_pages_preserved(reader->pages, phys, luo_page_size(reader), NULL) == KHO_NO)
@@ -189,11 +191,28 @@ static void check_count(struct folio_walk *walk, const struct kho_vmalloc_ser *a
 	u64 nr = walk->memfd->nr_folios, step = 1ULL << area->order;
 
 	walk->to_read = nr < room ? nr : room;
+	walk->sum_certain = false;
 	if (nr > room)
 		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_FOLIO_COUNT, walk->memfd->phys, nr, room);
 	else if (((nr + per_page - 1) / per_page + step - 1) / step * step != area->total_pages)
 		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_FOLIO_COUNT, walk->memfd->phys,
 			 area->total_pages, (nr + per_page - 1) / per_page);
+	else
+		walk->sum_certain = true;
+}
+
+/*
+ * Linux gives every page of the file a folio before it preserves it. When all folios are preserved
+ * blocks, whose lengths are known, too small a sum means that some are missing.
+ */
+static void check_sum(const struct folio_walk *walk)
+{
+	const struct memfd *memfd = walk->memfd;
+	u64 pages = memfd->folios_bytes >> walk->reader->page_shift;
+
+	if (memfd->complete && walk->sum_certain && pages < walk->size_pages)
+		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_GAP, memfd->phys, memfd->folios_bytes,
+			 memfd->size);
 }
 
 static int read_folios(struct luo_reader *reader, struct memfd *memfd, const struct kho_vmalloc_ser *area)
@@ -212,6 +231,8 @@ static int read_folios(struct luo_reader *reader, struct memfd *memfd, const str
 	check_count(&walk, area);
 	ret = luo_read_vmalloc(reader, area, memfd->phys, read_piece, &walk, &complete);
 	memfd->complete &= complete && !walk.to_read;
+	if (!ret)
+		check_sum(&walk);
 	return ret;
 }
 

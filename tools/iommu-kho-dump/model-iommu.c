@@ -199,11 +199,23 @@ static void put_record(const struct records_model *model, struct json_object *ob
 	}
 }
 
+/* Where a record of the incoming handover stands, if the image says it. */
+static void put_state(const struct records_model *model, struct json_object *object, u32 kind,
+		      u64 position, bool deleted)
+{
+	if (kind > IOMMUSER_KIND_DEVICE || !model->handover->has_states[kind])
+		return;
+	put_text(object, "state",
+		 deleted ? "deleted" :
+			   iommuser_state_name(iommuser_graph_state(model->graph, kind, position)));
+}
+
 static struct json_object *model_kind(const struct records_model *model, u32 kind)
 {
 	struct json_object *array = json_object_new_array();
 	struct json_object *object;
 	union iommuser_record record;
+	bool deleted;
 	u64 i;
 
 	for (i = 0; model->handover->has_iommu && i < iommuser_graph_count(model->graph, kind);
@@ -213,9 +225,11 @@ static struct json_object *model_kind(const struct records_model *model, u32 kin
 		object = json_object_new_object();
 		put_number(object, "index", i);
 		put_record(model, object, kind, i, &record);
+		deleted = record.common.flags & IOMMUSER_FLAG_DELETED;
+		put_state(model, object, kind, i, deleted);
 		put_number(object, "ref_count", record.common.ref_count);
 		put_hex(object, "phys", record.common.phys);
-		put_flag(object, "deleted", record.common.flags & IOMMUSER_FLAG_DELETED);
+		put_flag(object, "deleted", deleted);
 		json_object_array_add(array, object);
 	}
 	return array;

@@ -10,6 +10,8 @@
 
 #include <zlib.h>
 
+#include <iommuser/graph.h>
+
 #include "ikho-format.h"
 #include "little-endian.h"
 #include "source-private.h"
@@ -33,10 +35,16 @@ struct section {
 	u32 data_crc;
 };
 
-/* A section of the preserved set: where it is, and how many pairs come before it. */
-struct pairs {
+/* One of several sections that go on from one another: where it is, and how many elements come before it. */
+struct part {
 	u64 offset;
 	u64 first;
+};
+
+struct parts {
+	struct part *list;
+	size_t nr;
+	size_t allocated;
 };
 
 /* A section that is kept decoded; no data: a free place. */
@@ -52,10 +60,10 @@ struct ikho_state {
 	u64 nr_sections;
 	u64 pages_length;
 	size_t allocated;
-	struct pairs *pairs;
-	size_t nr_pairs_sections;
-	size_t pairs_allocated;
+	struct parts pairs;
 	u64 nr_pairs;
+	struct parts states[IOMMUSER_KIND_DEVICE + 1];
+	u32 states_kind; /* of the last section of states */
 	struct kept kept[NR_KEPT];
 	u64 clock;
 	u8 *raw;
@@ -126,7 +134,7 @@ static int read_section_header(struct source *source, u64 offset, struct section
 /* Sections of a type that this reader does not know only need to be whole. */
 static bool known_type(const struct section *section)
 {
-	return section->type >= IKHO_INFO && section->type <= IKHO_END;
+	return section->type >= IKHO_INFO && section->type <= IKHO_STATES;
 }
 
 static int check_known(struct source *source, const struct section *section)
@@ -155,6 +163,8 @@ static int check_type(struct source *source, const struct section *section)
 			       unit);
 	if (section->type == IKHO_END && section->raw_length != IKHO_END_SIZE)
 		return damaged(source, at + IKHO_SECTION_RAW, "an END section of %u bytes", section->raw_length);
+	if (section->type == IKHO_STATES && section->raw_length <= IKHO_STATES_HEADER_SIZE)
+		return damaged(source, at + IKHO_SECTION_RAW, "a STATES section of %u bytes", section->raw_length);
 	if (section->type == IKHO_PAGES &&
 	    (section->phys % IKHO_UNIT || section->phys > SOURCE_PHYS_END - section->raw_length))
 		return damaged(source, at + IKHO_SECTION_PHYS, "pages at the impossible address 0x%llx",
@@ -171,7 +181,8 @@ static int check_section(struct source *source, const struct ikho_state *state, 
 			       section->sequence, (unsigned long long)state->nr_sections);
 	if (section->type == IKHO_INFO ? state->nr_sections : !state->nr_sections)
 		return damaged(source, at + IKHO_SECTION_TYPE, "the one INFO section must come first");
-	if (!known_type(section) && !(state->minor > IKHO_MINOR && section->type))
+	if ((!known_type(section) && !(state->minor > IKHO_MINOR && section->type)) ||
+	    (section->type == IKHO_STATES && state->minor == IKHO_MINOR_PLAIN))
 		return damaged(source, at + IKHO_SECTION_TYPE, "unknown section type %u", section->type);
 	if (known_type(section) && (check_known(source, section) || check_type(source, section)))
 		return -1;
@@ -417,10 +428,42 @@ static int take_info(struct source *source, const struct ikho_state *state, cons
 	return 0;
 }
 
+static int add_part(struct source *source, struct parts *parts, u64 offset, u64 first)
+{
+	struct part *list = parts->list;
+
+	if (parts->nr == parts->allocated) {
+		size_t more = parts->allocated ? parts->allocated * 2 : 16;
+
+		list = reallocarray(list, more, sizeof(*list));
+		if (!list)
+			return source_refuse(source, "out of memory");
+		parts->list = list;
+		parts->allocated = more;
+	}
+	list[parts->nr].offset = offset;
+	list[parts->nr++].first = first;
+	return 0;
+}
+
+/* The part that has an element; there is one. */
+static const struct part *find_part(const struct parts *parts, u64 element)
+{
+	size_t low = 0, high = parts->nr;
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (parts->list[middle].first <= element)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &parts->list[low];
+}
+
 static int take_pairs(struct source *source, struct ikho_state *state, const struct section *section)
 {
-	struct pairs *pairs = state->pairs;
-
 	for (u32 i = 0; i < section->raw_length; i += IKHO_PAIR_SIZE) {
 		u64 phys = get64(state->raw + i), length = get64(state->raw + i + 8);
 
@@ -433,18 +476,57 @@ static int take_pairs(struct source *source, struct ikho_state *state, const str
 	source->has_preserved = true;
 	if (!section->raw_length)
 		return 0;
-	if (state->nr_pairs_sections == state->pairs_allocated) {
-		size_t more = state->pairs_allocated ? state->pairs_allocated * 2 : 16;
-
-		pairs = reallocarray(pairs, more, sizeof(*pairs));
-		if (!pairs)
-			return source_refuse(source, "out of memory");
-		state->pairs = pairs;
-		state->pairs_allocated = more;
-	}
-	pairs[state->nr_pairs_sections].offset = section->offset;
-	pairs[state->nr_pairs_sections++].first = state->nr_pairs;
+	if (add_part(source, &state->pairs, section->offset, state->nr_pairs))
+		return -1;
 	state->nr_pairs += section->raw_length / IKHO_PAIR_SIZE;
+	return 0;
+}
+
+/* Can a record of this kind be in that state? An image of a newer minor may know more states. */
+static bool possible_state(const struct ikho_state *state, u32 kind, u32 value)
+{
+	if (value > IOMMUSER_FINISHED)
+		return state->minor > IKHO_MINOR;
+	return kind != IOMMUSER_KIND_IOMMU || (value != IOMMUSER_HANDED_OVER && value != IOMMUSER_LEFT);
+}
+
+static int check_states_header(struct source *source, const struct ikho_state *state, u64 data)
+{
+	u32 kind = get32(state->raw + IKHO_STATES_KIND);
+	u64 first = get64(state->raw + IKHO_STATES_FIRST);
+
+	if (!source->hints.has_flb || strcmp(source->hints.origin, "incoming"))
+		return damaged(source, data, "states of records, but no incoming handover that is named");
+	if (kind < IOMMUSER_KIND_IOMMU || kind > IOMMUSER_KIND_DEVICE)
+		return damaged(source, data + IKHO_STATES_KIND, "states of records of kind %u", kind);
+	if (kind < state->states_kind)
+		return damaged(source, data + IKHO_STATES_KIND, "states of records of kind %u after those of kind %u",
+			       kind, state->states_kind);
+	if (get32(state->raw + IKHO_STATES_ZERO))
+		return damaged(source, data + IKHO_STATES_ZERO, "reserved bytes are not zero");
+	if (first != source->nr_states[kind])
+		return damaged(source, data + IKHO_STATES_FIRST, "states from record %llu on, where %llu were told",
+			       (unsigned long long)first, (unsigned long long)source->nr_states[kind]);
+	return 0;
+}
+
+static int take_states(struct source *source, struct ikho_state *state, const struct section *section)
+{
+	u64 data = section->offset + IKHO_SECTION_SIZE;
+	u32 kind;
+
+	if (check_states_header(source, state, data))
+		return -1;
+	kind = get32(state->raw + IKHO_STATES_KIND);
+	for (u32 i = IKHO_STATES_HEADER_SIZE; i < section->raw_length; i++)
+		if (!possible_state(state, kind, state->raw[i]))
+			return damaged(source, data, "state %u of record %llu of kind %u", state->raw[i],
+				       (unsigned long long)(source->nr_states[kind] + i - IKHO_STATES_HEADER_SIZE), kind);
+	if (add_part(source, &state->states[kind], section->offset, source->nr_states[kind]))
+		return -1;
+	state->states_kind = kind;
+	source->hints.has_states = true;
+	source->nr_states[kind] += section->raw_length - IKHO_STATES_HEADER_SIZE;
 	return 0;
 }
 
@@ -481,6 +563,8 @@ static int take_section(struct source *source, struct ikho_state *state, const s
 		return take_pairs(source, state, section);
 	case IKHO_END:
 		return take_end(source, state, section);
+	case IKHO_STATES:
+		return take_states(source, state, section);
 	default:
 		return 0;
 	}
@@ -540,7 +624,7 @@ static int ikho_open(struct source *source, const struct source_options *options
 		return source_refuse(source, "out of memory");
 	source->state = state;
 	snprintf(source->format, sizeof(source->format), "portable image");
-	state->raw = malloc(IKHO_MAX_RAW + 1);
+	state->raw = calloc(1, IKHO_MAX_RAW + 1);
 	state->chunk = malloc(CHUNK_SIZE);
 	if (!state->raw || !state->chunk)
 		return source_refuse(source, "out of memory");
@@ -559,7 +643,9 @@ static void ikho_close(struct source *source)
 		return;
 	for (size_t i = 0; i < NR_KEPT; i++)
 		free(state->kept[i].data);
-	free(state->pairs);
+	free(state->pairs.list);
+	for (size_t kind = 0; kind <= IOMMUSER_KIND_DEVICE; kind++)
+		free(state->states[kind].list);
 	free(state->raw);
 	free(state->chunk);
 	free(state);
@@ -642,23 +728,16 @@ static enum source_status ikho_read(struct source *source, u64 phys, void *buffe
 static bool ikho_next_preserved(struct source *source, u64 *cursor, u64 *phys, u64 *length)
 {
 	struct ikho_state *state = source->state;
-	size_t low = 0, high = state->nr_pairs_sections;
+	const struct part *part;
 	const struct kept *kept;
 	u64 at;
 
 	source->status = SOURCE_OK;
 	if (*cursor >= state->nr_pairs)
 		return false;
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (state->pairs[middle].first <= *cursor)
-			low = middle;
-		else
-			high = middle;
-	}
-	at = (*cursor - state->pairs[low].first) * IKHO_PAIR_SIZE;
-	kept = get_section(source, state->pairs[low].offset);
+	part = find_part(&state->pairs, *cursor);
+	at = (*cursor - part->first) * IKHO_PAIR_SIZE;
+	kept = get_section(source, part->offset);
 	if (!kept || at + IKHO_PAIR_SIZE > kept->length) {
 		source->status = SOURCE_FAILED;
 		return false;
@@ -669,10 +748,26 @@ static bool ikho_next_preserved(struct source *source, u64 *cursor, u64 *phys, u
 	return true;
 }
 
+static enum source_status ikho_record_state(struct source *source, u32 kind, u64 position, u32 *value)
+{
+	struct ikho_state *state = source->state;
+	const struct part *part = find_part(&state->states[kind], position);
+	const struct kept *kept = get_section(source, part->offset);
+	u64 at = position - part->first + IKHO_STATES_HEADER_SIZE;
+
+	if (!kept)
+		return SOURCE_FAILED;
+	if (at >= kept->length)
+		return source_fail(source, "the portable image changed while it was read");
+	*value = kept->data[at];
+	return SOURCE_OK;
+}
+
 const struct source_ops source_ikho_ops = {
 	.probe = ikho_probe,
 	.open = ikho_open,
 	.read = ikho_read,
 	.next_preserved = ikho_next_preserved,
+	.state = ikho_record_state,
 	.close = ikho_close,
 };

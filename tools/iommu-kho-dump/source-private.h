@@ -41,6 +41,7 @@ struct source;
  * @read: copy bytes, any number of them, all below SOURCE_PHYS_END
  * @next_range: as source_next_range(); NULL when source->ranges has them all
  * @next_preserved: as source_next_preserved(), or NULL
+ * @state: as source_state(), or NULL
  * @close: undo @open, also when that failed half-way; NULL when there is nothing to undo
  * @wrapped: the format may be inside a flattened stream
  */
@@ -50,6 +51,7 @@ struct source_ops {
 	enum source_status (*read)(struct source *source, u64 phys, void *buffer, size_t length);
 	bool (*next_range)(struct source *source, u64 from, u64 *start, u64 *end);
 	bool (*next_preserved)(struct source *source, u64 *cursor, u64 *phys, u64 *length);
+	enum source_status (*state)(struct source *source, u32 kind, u64 position, u32 *state);
 	void (*close)(struct source *source);
 	bool wrapped;
 };
@@ -66,6 +68,7 @@ struct source_ops {
  * @nr_ranges: how many
  * @last_range: where the last look-up ended
  * @mapping: the whole file, when it is mapped
+ * @nr_states: of how many records of each kind a portable image says where they stand
  * @page_shift: of the image
  * @hints: of a portable image
  * @has_hints: @hints is valid
@@ -91,6 +94,7 @@ struct source {
 	size_t nr_ranges;
 	size_t last_range;
 	const u8 *mapping;
+	u64 nr_states[IOMMUSER_KIND_DEVICE + 1];
 	u32 page_shift;
 	struct source_hints hints;
 	bool has_hints;

@@ -562,6 +562,18 @@ bool source_has_preserved(const struct source *source)
 	return source->has_preserved;
 }
 
+u64 source_nr_states(const struct source *source, u32 kind)
+{
+	return kind <= IOMMUSER_KIND_DEVICE ? source->nr_states[kind] : 0;
+}
+
+enum source_status source_state(struct source *source, u32 kind, u64 position, u32 *state)
+{
+	if (position >= source_nr_states(source, kind))
+		return SOURCE_FAILED;
+	return source->ops->state(source, kind, position, state);
+}
+
 void source_set_recorder(struct source *source, void (*record)(void *ctx, u64 page), void *ctx)
 {
 	source->record = record;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include <iommuser/env.h>
+#include <iommuser/records.h>
 #include <iommuser/types.h>
 
 struct source;
@@ -41,6 +42,8 @@ struct source_options {
 
 /**
  * struct source_hints - where a portable image says to start; zero if unknown
+ *
+ * @has_states: it says where records stand
  */
 #define SOURCE_MAX_VTD_ROOTS 64
 struct source_hints {
@@ -58,6 +61,7 @@ struct source_hints {
 	bool has_kho;
 	bool has_luo;
 	bool has_flb;
+	bool has_states;
 };
 
 /**
@@ -118,6 +122,23 @@ bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end);
  */
 bool source_next_preserved(struct source *source, u64 *cursor, u64 *phys, u64 *length);
 bool source_has_preserved(const struct source *source);
+
+/**
+ * source_nr_states - of how many records of a kind the image says where they stand
+ * @kind: IOMMUSER_KIND_*
+ *
+ * Return: how many; 0 when the image does not say.
+ */
+u64 source_nr_states(const struct source *source, u32 kind);
+
+/**
+ * source_state - where a record stands
+ * @position: below source_nr_states()
+ * @state: enum iommuser_state, or a greater number in an image of a newer kind
+ *
+ * Return: SOURCE_OK, or SOURCE_FAILED when the file changed underneath.
+ */
+enum source_status source_state(struct source *source, u32 kind, u64 position, u32 *state);
 
 /**
  * source_set_recorder - be told of every page that source_map() and source_read() touch
