@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The files of VFIO devices in a live update: to tell which device a cdev file
- * belongs to, and to make such a file in the next kernel, where no process
- * opens the cdev's inode.
+ * belongs to, to make such a file in the next kernel, where no process opens
+ * the cdev's inode, and to go on with one that another process had.
  */
 #include <linux/anon_inodes.h>
 #include <linux/device.h>
@@ -10,8 +10,10 @@
 #include <linux/errno.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/iommufd.h>
 #include <linux/iommufd_liveupdate.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <linux/vfio_liveupdate.h>
 
@@ -131,4 +133,35 @@ bool vfio_liveupdate_busy(struct vfio_device *device)
 	lockdep_assert_held(&device->dev_set->lock);
 	return device->iommufd_device &&
 	       iommufd_device_liveupdate_busy(device->iommufd_device);
+}
+
+/**
+ * vfio_liveupdate_bind_again() - bind a device through a file that has bound it
+ * @df: access was granted
+ * @iommufd: file descriptor
+ * @out_devid: where userspace wants the device's id
+ *
+ * The session keeps retrieved files open. So a process that goes on where
+ * another one died gets a file that may have been bound already, and asks for
+ * an id that only the other one knew.
+ *
+ * Return: 0 when @iommufd is the retrieved one that the device is bound to;
+ * -EINVAL, as ever; -EFAULT.
+ *
+ * Lock: the device set's lock.
+ */
+int vfio_liveupdate_bind_again(struct vfio_device_file *df, int iommufd, u32 __user *out_devid)
+{
+	struct iommufd_ctx *ictx;
+	int ret = -EINVAL;
+
+	lockdep_assert_held(&df->device->dev_set->lock);
+
+	ictx = iommufd_ctx_from_fd(iommufd);
+	if (IS_ERR(ictx))
+		return -EINVAL;
+	if (ictx == df->iommufd && iommufd_ctx_liveupdate_retrieved(ictx))
+		ret = put_user(df->devid, out_devid);
+	iommufd_ctx_put(ictx);
+	return ret;
 }

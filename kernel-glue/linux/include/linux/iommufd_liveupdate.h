@@ -9,6 +9,7 @@
 #include <linux/errno.h>
 #include <linux/types.h>
 
+struct iommufd_ctx;
 struct iommufd_device;
 struct liveupdate_session;
 
@@ -18,6 +19,7 @@ int iommufd_device_liveupdate_preserve(struct iommufd_device *idev,
 				       u64 *iommufd_token);
 void iommufd_device_liveupdate_unpreserve(struct iommufd_device *idev);
 bool iommufd_device_liveupdate_busy(struct iommufd_device *idev);
+bool iommufd_ctx_liveupdate_retrieved(struct iommufd_ctx *ictx);
 #else
 static inline int iommufd_device_liveupdate_preserve(struct iommufd_device *idev,
 						     struct liveupdate_session *session,
@@ -29,6 +31,11 @@ static inline int iommufd_device_liveupdate_preserve(struct iommufd_device *idev
 static inline void iommufd_device_liveupdate_unpreserve(struct iommufd_device *idev) {}
 
 static inline bool iommufd_device_liveupdate_busy(struct iommufd_device *idev)
+{
+	return false;
+}
+
+static inline bool iommufd_ctx_liveupdate_retrieved(struct iommufd_ctx *ictx)
 {
 	return false;
 }

@@ -4,6 +4,7 @@
 #define _LINUX_LIVEUPDATE_LOOKUP_H
 
 #include <linux/errno.h>
+#include <linux/liveupdate_memfd.h>
 #include <linux/types.h>
 
 struct file;

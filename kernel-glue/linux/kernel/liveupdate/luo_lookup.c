@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lookups within a live update session: a file handler that depends on another
- * file finds that file's token before the kexec, and the file by its token
- * after it.
+ * What concerns several files of a live update session. Lookups: a file handler
+ * that depends on another file finds that file's token before the kexec, and
+ * the file by its token after it. And giving up a session that can't finish.
  *
  * Handlers see a session as an opaque struct liveupdate_session. It is the
  * struct luo_session, whose mutex LUO holds around every callback.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/bug.h>
+#include <linux/cleanup.h>
 #include <linux/container_of.h>
 #include <linux/export.h>
 #include <linux/liveupdate.h>
 #include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/printk.h>
 #include "luo_internal.h"
 
 /*
@@ -66,12 +71,21 @@ int liveupdate_get_token_outgoing(struct liveupdate_session *session, struct fil
 				  u64 *token)
 {
 	struct luo_session *luo_session = to_luo_session(session);
+	struct liveupdate_file_op_args args = {};
+	struct luo_file *it = NULL;
 
 	lockdep_assert_held(&luo_session->mutex);
 	if (WARN_ON_ONCE(luo_session->retrieved))
 		return -EINVAL;
 
-	return luo_file_token(&luo_session->file_set, file, token);
+	while ((it = luo_file_next(&luo_session->file_set, it, &args))) {
+		if (args.file == file) {
+			*token = args.token;
+			return 0;
+		}
+	}
+
+	return -ENOENT;
 }
 EXPORT_SYMBOL_GPL(liveupdate_get_token_outgoing);
 
@@ -116,3 +130,50 @@ int liveupdate_get_file_incoming(struct liveupdate_session *session, u64 token,
 	return err;
 }
 EXPORT_SYMBOL_GPL(liveupdate_get_file_incoming);
+
+static void luo_session_abandon(struct luo_session *session)
+{
+	struct liveupdate_file_op_args args = {};
+	struct luo_file *it = NULL;
+
+	while ((it = luo_file_next(&session->file_set, it, &args)))
+		if (args.handler->ops->abandon)
+			args.handler->ops->abandon(&args);
+}
+
+/**
+ * luo_session_close() - finish an incoming session whose last descriptor is closed
+ * @session: a session that was retrieved
+ *
+ * Nobody can finish the session by hand from now on. If a file of it can't
+ * finish, whoever would have seen to that is gone: every file is abandoned, by
+ * the optional operation abandon(), and then the session finishes. It makes no
+ * difference whether userspace has tried to finish it before.
+ *
+ * abandon() is called for every file that has the operation, in the order in
+ * which they were preserved, whether it was retrieved or not (@file is NULL
+ * then), and before any file is finished: what one file's finish() frees may
+ * still be in use by a device of another file. It runs under the session's
+ * mutex, it can't fail, it must not look up other files, and afterwards nothing
+ * outside the kernel uses what the file preserved. A handler whose can_finish()
+ * can return false should have it: can_finish() is asked once more, and when it
+ * says no again, the session is lost until the next boot, with its memory.
+ *
+ * Context: process, may sleep.
+ * Return: 0, or what luo_file_finish() returned.
+ */
+int luo_session_close(struct luo_session *session)
+{
+	int err;
+
+	guard(mutex)(&session->mutex);
+	err = luo_file_finish(&session->file_set);
+	if (!err)
+		return 0;
+
+	pr_warn("session [%s] is closed before it can finish, abandoning its files\n",
+		session->name);
+	luo_session_abandon(session);
+
+	return luo_file_finish(&session->file_set);
+}

@@ -123,32 +123,15 @@ static int check_requester(const struct device_domain_info *info)
 	return pci_for_each_dma_alias(pdev, refuse_other_requester, pdev);
 }
 
-/* Is any PASID but that of requests without one attached? */
-static bool has_pasid_attachment(const struct pasid_table *pasid_table)
-{
-	struct pasid_dir_entry *directory = pasid_table->table;
-	struct pasid_entry *entries;
-	u32 pasid;
-
-	for (pasid = 0; pasid < pasid_table->max_pasid; pasid++) {
-		entries = get_pasid_table_from_pde(&directory[pasid >> PASID_PDE_SHIFT]);
-		if (!entries)
-			pasid |= PASID_PTE_MASK;
-		else if (pasid != IOMMU_NO_PASID &&
-			 pasid_pte_is_present(&entries[pasid & PASID_PTE_MASK]))
-			return true;
-	}
-	return false;
-}
-
 static int describe_directory(const struct device_domain_info *info,
-			      const struct context_entry *context, struct iommuser_device *device)
+			      const struct context_entry *context, unsigned int nr_pasids,
+			      struct iommuser_device *device)
 {
 	const struct pasid_table *pasid_table = info->pasid_table;
 
 	if (!pasid_table || (context->lo & VTD_PAGE_MASK) != virt_to_phys(pasid_table->table))
 		return -EIO;
-	if ((context->lo & CONTEXT_SM_PRE) || has_pasid_attachment(pasid_table))
+	if ((context->lo & CONTEXT_SM_PRE) || intel_liveupdate_count_pasids(info) != nr_pasids)
 		return -EOPNOTSUPP;
 	device->pasid_directory = virt_to_phys(pasid_table->table);
 	device->pasid_entries = get_pasid_dir_size(context) << PASID_PDE_SHIFT;
@@ -159,12 +142,14 @@ static int describe_directory(const struct device_domain_info *info,
  * intel_liveupdate_describe_device() - see struct iommu_liveupdate_ops
  * @dev: the device
  * @domain: what it is said to be attached to
+ * @nr_pasids: how many PASIDs of it are said to be attached
  * @request: to fill in
  *
  * Return: 0; -EINVAL, @domain is not what is attached; -EOPNOTSUPP; -EIO, the
  * hardware's entries are not what the driver made of them.
  */
 int intel_liveupdate_describe_device(struct device *dev, struct iommu_domain *domain,
+				     unsigned int nr_pasids,
 				     struct iommuser_device_request *request)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
@@ -185,28 +170,79 @@ int intel_liveupdate_describe_device(struct device *dev, struct iommu_domain *do
 	device->pasid_directory = 0;
 	device->pasid_entries = 0;
 	request->did = domain_id_iommu(info->domain, info->iommu);
-	return sm_supported(info->iommu) ? describe_directory(info, &context, device) : 0;
+	if (sm_supported(info->iommu))
+		return describe_directory(info, &context, nr_pasids, device);
+	return nr_pasids ? -EOPNOTSUPP : 0;
+}
+
+static void forget_pasids(struct intel_liveupdate *unit, u32 requester)
+{
+	const unsigned long last = intel_liveupdate_pasid_index(requester + 1, 0) - 1;
+	unsigned long index;
+	void *entry;
+
+	xa_for_each_range(&unit->pasids, index, entry,
+			  intel_liveupdate_pasid_index(requester, 0), last)
+		xa_erase(&unit->pasids, index);
+}
+
+static int note_pasids(struct intel_liveupdate *unit, u32 requester,
+		       const struct iommu_liveupdate_pasid *pasids, unsigned int nr_pasids)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr_pasids; i++) {
+		ret = xa_insert(&unit->pasids,
+				intel_liveupdate_pasid_index(requester, pasids[i].pasid),
+				xa_mk_value(1), GFP_KERNEL);
+		if (ret) {
+			forget_pasids(unit, requester);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void free_unit(struct intel_liveupdate *unit)
+{
+	xa_destroy(&unit->pasids);
+	kvfree(unit);
 }
 
 /**
  * intel_liveupdate_device_preserved() - see struct iommu_liveupdate_ops
  * @dev: the device
+ * @pasids: its preserved PASIDs
+ * @nr_pasids: elements of @pasids
  *
  * Return: 0, -EBUSY or -ENOMEM.
  */
-int intel_liveupdate_device_preserved(struct device *dev)
+int intel_liveupdate_device_preserved(struct device *dev,
+				      const struct iommu_liveupdate_pasid *pasids,
+				      unsigned int nr_pasids)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	u32 requester = PCI_DEVID(info->bus, info->devfn);
 	struct intel_iommu *iommu = info->iommu;
 	struct intel_liveupdate *unit = iommu->liveupdate;
+	int ret;
 
 	if (!unit) {
 		unit = kvzalloc_obj(*unit);
 		if (!unit)
 			return -ENOMEM;
+		xa_init(&unit->pasids);
 	}
-	if (__test_and_set_bit(PCI_DEVID(info->bus, info->devfn), unit->requesters))
+	if (test_bit(requester, unit->requesters))
 		return -EBUSY;
+	ret = note_pasids(unit, requester, pasids, nr_pasids);
+	if (ret) {
+		if (!unit->nr_devices)
+			free_unit(unit);
+		return ret;
+	}
+	__set_bit(requester, unit->requesters);
 	unit->nr_devices++;
 	WRITE_ONCE(iommu->liveupdate, unit);
 	return 0;
@@ -225,8 +261,9 @@ void intel_liveupdate_device_unpreserved(struct device *dev)
 	if (WARN_ON(!unit || !__test_and_clear_bit(PCI_DEVID(info->bus, info->devfn),
 						   unit->requesters)))
 		return;
+	forget_pasids(unit, PCI_DEVID(info->bus, info->devfn));
 	if (--unit->nr_devices)
 		return;
 	WRITE_ONCE(iommu->liveupdate, NULL);
-	kvfree(unit);
+	free_unit(unit);
 }

@@ -204,24 +204,110 @@ bool intel_liveupdate_entry_live(struct device_domain_info *info)
 	return get_record(info, &record) && intel_liveupdate_get_context(info, &context);
 }
 
+/*
+ * VT-d spec 6.5.3.3: after a context entry became not present the context
+ * cache is flushed, the PASID cache, then the IOTLB. In scalable mode PASIDs can
+ * have any domain ids, so all are flushed. No device-TLB: either the device is
+ * not there, or its ATS was switched off when it was found.
+ */
+static void flush_cleared(struct intel_iommu *iommu, u16 requester, u16 did)
+{
+	iommu_flush_write_buffer(iommu);
+	iommu->flush.flush_context(iommu, did, requester, DMA_CCMD_MASK_NOBIT,
+				   DMA_CCMD_DEVICE_INVL);
+	if (sm_supported(iommu)) {
+		qi_flush_pasid_cache(iommu, 0, QI_PC_GLOBAL, 0);
+		iommu->flush.flush_iotlb(iommu, 0, 0, 0, DMA_TLB_GLOBAL_FLUSH);
+	} else {
+		iommu->flush.flush_iotlb(iommu, did, 0, 0, DMA_TLB_DSI_FLUSH);
+	}
+}
+
+/* Somebody else may have taken the entry away: what is cached of it goes all the same. */
+static void clear_entry(struct intel_iommu *iommu, u16 requester, u16 did)
+{
+	struct context_entry *context;
+
+	scoped_guard(spinlock, &iommu->lock) {
+		context = iommu_context_addr(iommu, PCI_BUS_NUM(requester), requester & 0xff, 0);
+		if (context) {
+			context_clear_present(context);
+			__iommu_flush_cache(iommu, context, sizeof(*context));
+		}
+	}
+	flush_cleared(iommu, requester, did);
+	if (!context)
+		return;
+	guard(spinlock)(&iommu->lock);
+	context_clear_entry(context);
+	__iommu_flush_cache(iommu, context, sizeof(*context));
+}
+
+/* Has the driver got the device by now? */
+static bool is_found(const struct iommuser_device *record)
+{
+	struct pci_dev *pdev = pci_get_domain_bus_and_slot(record->segment,
+							   PCI_BUS_NUM(record->bdf),
+							   record->bdf & 0xff);
+	bool found = pdev && device_iommu_mapped(&pdev->dev);
+
+	pci_dev_put(pdev);
+	return found;
+}
+
+/**
+ * intel_liveupdate_clear_entry() - see struct iommu_liveupdate_ops
+ * @token: physical address of the registers of its unit
+ * @device: record of a device that the driver has not got, or got again without
+ *	its record: then the entry is the driver's own, and is left alone
+ * @domain: record of its domain
+ */
+void intel_liveupdate_clear_entry(u64 token, const struct iommuser_device *device,
+				  const struct iommuser_domain *domain)
+{
+	struct intel_iommu *iommu = find_unit(token);
+
+	if (WARN_ON(!iommu || !intel_liveupdate_adopted(iommu)))
+		return;
+	if (is_found(device))
+		flush_cleared(iommu, device->bdf, device->did);
+	else
+		clear_entry(iommu, device->bdf, device->did);
+}
+
+/* Is a context entry, in scalable mode, as the record says? */
+static bool leads_to_directory(struct context_entry *context, const struct iommuser_device *record)
+{
+	return (context->lo & VTD_PAGE_MASK) == record->pasid_directory &&
+	       get_pasid_dir_size(context) << PASID_PDE_SHIFT == record->pasid_entries;
+}
+
 /**
  * intel_liveupdate_adopt_pasid_table() - go on with the PASID directory of a device
- * @info: the device
+ * @info: the device, which is being found
  * @pasid_table: filled when there is one
  *
- * Return: true when @pasid_table is what the hardware uses.
+ * When the device has an entry that can't be trusted, it loses that, and with
+ * it all its translations: its restored domain won't attach.
+ *
+ * Return: true when @pasid_table is what the hardware uses; else it has no
+ * entry for the device.
  */
 bool intel_liveupdate_adopt_pasid_table(struct device_domain_info *info,
 					struct pasid_table *pasid_table)
 {
+	const u16 requester = PCI_DEVID(info->bus, info->devfn);
 	struct iommuser_device record;
 	struct context_entry context;
 
 	if (!get_record(info, &record) || !intel_liveupdate_get_context(info, &context))
 		return false;
-	if ((context.lo & VTD_PAGE_MASK) != record.pasid_directory ||
-	    get_pasid_dir_size(&context) << PASID_PDE_SHIFT != record.pasid_entries)
+	if (!leads_to_directory(&context, &record) ||
+	    !iommu_liveupdate_adopt_tables(info->segment, requester)) {
+		clear_entry(info->iommu, requester, record.did);
+		info->domain_attached = false;
 		return false;
+	}
 	pasid_table->table = phys_to_virt(record.pasid_directory);
 	pasid_table->max_pasid = record.pasid_entries;
 	return true;
@@ -236,6 +322,9 @@ bool intel_liveupdate_adopt_pasid_table(struct device_domain_info *info,
  * @top_table: physical address of its top table
  * @top_level: level of that
  * @first_stage: it is a first-stage table
+ * @spent: nothing may be attached any more; under dmar.lock
+ * @nr_moving: devices that are being attached, or moved away while hardware may
+ *	still use its tables; under dmar.lock
  */
 struct restored_domain {
 	struct dmar_domain dmar;
@@ -243,6 +332,8 @@ struct restored_domain {
 	u64 top_table;
 	u32 top_level;
 	bool first_stage;
+	bool spent;
+	unsigned int nr_moving;
 };
 
 static_assert(offsetof(struct restored_domain, dmar) == 0);
@@ -265,12 +356,12 @@ static bool legacy_entry_matches(const struct device_domain_info *info,
 	       context_domain_id(&context) == did;
 }
 
-/* The PASID entry of requests without PASID, NULL when the context entry isn't as it should be. */
-static struct pasid_entry *get_pasid_entry(const struct device_domain_info *info)
+/* The entry of a PASID, NULL when the context entry isn't as it should be. */
+static struct pasid_entry *get_pasid_entry(const struct device_domain_info *info, u32 pasid)
 {
 	const struct pasid_table *pasid_table = info->pasid_table;
 	struct context_entry context;
-	struct pasid_entry *entries;
+	struct pasid_entry *entry;
 
 	if (!intel_liveupdate_get_context(info, &context) ||
 	    (context.lo & VTD_PAGE_MASK) != virt_to_phys(pasid_table->table) ||
@@ -278,54 +369,69 @@ static struct pasid_entry *get_pasid_entry(const struct device_domain_info *info
 	    !!(context.lo & CONTEXT_SM_DTE) != info->ats_supported ||
 	    (context.lo & CONTEXT_SM_PRE) || (context.hi & GENMASK_ULL(19, 0)) != IOMMU_NO_PASID)
 		return NULL;
-	entries = get_pasid_table_from_pde(pasid_table->table);
-	return entries && pasid_pte_is_present(entries) ? entries : NULL;
+	entry = intel_liveupdate_find_pasid_entry(info, pasid);
+	return entry && pasid_pte_is_present(entry) ? entry : NULL;
 }
 
 static bool scalable_entry_matches(const struct device_domain_info *info,
-				   const struct restored_domain *restored, u32 did)
+				   const struct restored_domain *restored, u32 pasid, u32 did)
 {
-	struct pasid_entry *entry = get_pasid_entry(info);
+	struct pasid_entry *entry = get_pasid_entry(info, pasid);
 
-	if (!entry || pasid_get_domain_id(entry) != did)
-		return false;
-	if (restored->first_stage)
-		return pasid_pte_get_pgtt(entry) == PASID_ENTRY_PGTT_FL_ONLY &&
-		       (entry->val[2] & VTD_PAGE_MASK) == restored->top_table &&
-		       (entry->val[2] >> 2 & 3) == restored->top_level - 3;
-	return pasid_pte_get_pgtt(entry) == PASID_ENTRY_PGTT_SL_ONLY &&
-	       (entry->val[0] & VTD_PAGE_MASK) == restored->top_table &&
-	       (entry->val[0] >> 2 & 7) == restored->top_level - 1;
+	return entry && intel_liveupdate_pasid_entry_leads(entry, restored->first_stage,
+							   restored->top_table,
+							   restored->top_level, did);
 }
 
-/*
- * Have the domain hold its id on a unit, which was taken out of the allocator
- * when the handover was claimed. The domain itself holds it too until it is
- * freed: there may be entries with this id for devices that are yet to come.
+/**
+ * intel_liveupdate_hold_did() - see struct iommu_liveupdate_ops
+ * @domain: restored
+ * @token: physical address of the registers of a unit
+ * @did: its domain id there, which was taken out of the allocator when the
+ *	handover was claimed
+ *
+ * The domain holds it until it is freed: hardware may have entries with this
+ * id for devices that are yet to come.
+ *
+ * Return: 0, also when it holds it already; -ENOENT, no such unit; -EINVAL, it
+ * has another id there; -ENOMEM.
  */
-static int hold_did(struct dmar_domain *domain, struct intel_iommu *iommu, u16 did)
+int intel_liveupdate_hold_did(struct iommu_domain *domain, u64 token, u32 did)
 {
+	struct dmar_domain *dmar = to_dmar_domain(domain);
+	struct intel_iommu *iommu = find_unit(token);
 	struct iommu_domain_info *held;
 	int ret;
 
+	if (!iommu)
+		return -ENOENT;
 	guard(mutex)(&iommu->did_lock);
-	held = xa_load(&domain->iommu_array, iommu->seq_id);
-	if (held) {
-		if (held->did != did)
-			return -EINVAL;
-		held->refcnt++;
-		return 0;
-	}
+	held = xa_load(&dmar->iommu_array, iommu->seq_id);
+	if (held)
+		return held->did == did ? 0 : -EINVAL;
 	held = kzalloc_obj(*held);
 	if (!held)
 		return -ENOMEM;
-	held->refcnt = 2;
+	held->refcnt = 1;
 	held->did = did;
 	held->iommu = iommu;
-	ret = xa_err(xa_store(&domain->iommu_array, iommu->seq_id, held, GFP_KERNEL));
+	ret = xa_err(xa_store(&dmar->iommu_array, iommu->seq_id, held, GFP_KERNEL));
 	if (ret)
 		kfree(held);
 	return ret;
+}
+
+/* A device joins those with which the domain holds its id on their unit. */
+static int share_did(struct dmar_domain *domain, struct intel_iommu *iommu, u16 did)
+{
+	struct iommu_domain_info *held;
+
+	guard(mutex)(&iommu->did_lock);
+	held = xa_load(&domain->iommu_array, iommu->seq_id);
+	if (!held || held->did != did)
+		return -EINVAL;
+	held->refcnt++;
+	return 0;
 }
 
 static void link_device(struct dmar_domain *domain, struct device_domain_info *info)
@@ -345,7 +451,7 @@ static void unlink_device(struct dmar_domain *domain, struct device_domain_info 
 /* Take note of an attachment that hardware already has. */
 static int adopt_attachment(struct dmar_domain *domain, struct device_domain_info *info, u16 did)
 {
-	int ret = hold_did(domain, info->iommu, did);
+	int ret = share_did(domain, info->iommu, did);
 
 	if (ret)
 		return ret;
@@ -363,26 +469,200 @@ static int adopt_attachment(struct dmar_domain *domain, struct device_domain_inf
 	return ret;
 }
 
-static int restored_attach_dev(struct iommu_domain *domain, struct device *dev,
-			       struct iommu_domain *old)
+/* Hardware may be setting dirty bits already, as it was told by the kernel before. */
+static void adopt_dirty_tracking(struct dmar_domain *domain, const struct device_domain_info *info,
+				 u32 pasid)
+{
+	struct pasid_entry *entry = NULL;
+
+	if (sm_supported(info->iommu))
+		entry = get_pasid_entry(info, pasid);
+	if (entry && domain->domain.dirty_ops && pasid_get_ssade(entry))
+		domain->dirty_tracking = true;
+}
+
+/* Put a device that has just been found on its domain, which hardware has it on already. */
+static int adopt_device(struct restored_domain *restored, struct device *dev)
 {
 	struct device_domain_info *info = dev_iommu_priv_get(dev);
-	struct restored_domain *restored = to_restored(domain);
 	struct iommuser_device record;
 	bool matches;
 
 	if (!get_record(info, &record) || record.domain != restored->reference)
 		return -EINVAL;
 	if (info->domain)
-		return info->domain == &restored->dmar ? 0 : -EBUSY;
+		return -EBUSY;
 	matches = sm_supported(info->iommu) ?
-			  scalable_entry_matches(info, restored, record.did) :
+			  scalable_entry_matches(info, restored, IOMMU_NO_PASID, record.did) :
 			  legacy_entry_matches(info, restored, record.did);
 	if (!info->domain_attached || !matches) {
 		dev_err(dev, "its hardware entries are not those of its preserved domain\n");
 		return -EINVAL;
 	}
+	adopt_dirty_tracking(&restored->dmar, info, IOMMU_NO_PASID);
 	return adopt_attachment(&restored->dmar, info, record.did);
+}
+
+static bool begin_attaching(struct restored_domain *restored)
+{
+	guard(spinlock_irqsave)(&restored->dmar.lock);
+	if (restored->spent)
+		return false;
+	restored->nr_moving++;
+	return true;
+}
+
+static void end_attaching(struct restored_domain *restored)
+{
+	guard(spinlock_irqsave)(&restored->dmar.lock);
+	restored->nr_moving--;
+}
+
+/**
+ * intel_liveupdate_begin_leaving() - a device is no longer on a domain's list
+ * @domain: restored or not
+ *
+ * Its entry leads there, still: until intel_liveupdate_end_leaving() the domain
+ * can't be spent.
+ *
+ * Lock: @domain's.
+ */
+void intel_liveupdate_begin_leaving(struct dmar_domain *domain)
+{
+	lockdep_assert_held(&domain->lock);
+	if (intel_liveupdate_is_restored(domain))
+		to_restored(&domain->domain)->nr_moving++;
+}
+
+/**
+ * intel_liveupdate_end_leaving() - nothing of a device leads to a domain, caches neither
+ * @domain: of intel_liveupdate_begin_leaving()
+ */
+void intel_liveupdate_end_leaving(struct dmar_domain *domain)
+{
+	if (intel_liveupdate_is_restored(domain))
+		end_attaching(to_restored(&domain->domain));
+}
+
+static int restored_attach_dev(struct iommu_domain *domain, struct device *dev,
+			       struct iommu_domain *old)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct restored_domain *restored = to_restored(domain);
+	int ret;
+
+	/* Its first domain */
+	if (!old)
+		return adopt_device(restored, dev);
+	if (info->domain == &restored->dmar)
+		return 0;
+	/* No other is found when the domain is abandoned. */
+	if (!dev_is_pci(dev))
+		return -EINVAL;
+	if (!begin_attaching(restored))
+		return -ENXIO;
+	ret = intel_ss_paging_domain_ops.attach_dev(domain, dev, old);
+	end_attaching(restored);
+	return ret;
+}
+
+static int note_pasid(struct restored_domain *restored, struct device *dev, u32 pasid)
+{
+	struct dev_pasid_info *dev_pasid;
+
+	dev_pasid = domain_add_dev_pasid(&restored->dmar.domain, dev, pasid);
+	if (IS_ERR(dev_pasid))
+		return PTR_ERR(dev_pasid);
+	intel_iommu_debugfs_create_dev_pasid(dev_pasid);
+	return 0;
+}
+
+/* Note that a PASID of a device is on the domain that hardware has it on already. */
+static int adopt_pasid(struct restored_domain *restored, struct device *dev, u32 pasid, u32 did)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+
+	if (!scalable_entry_matches(info, restored, pasid, did)) {
+		dev_err(dev, "the entry of PASID %u is not that of its preserved domain\n", pasid);
+		return -EINVAL;
+	}
+	adopt_dirty_tracking(&restored->dmar, info, pasid);
+	return note_pasid(restored, dev, pasid);
+}
+
+/*
+ * A PASID that was moved elsewhere has left for good. What comes from a blocking
+ * domain after a reset was abandoned before it, and gets no entry.
+ */
+static int restored_set_dev_pasid(struct iommu_domain *domain, struct device *dev, ioasid_t pasid,
+				  struct iommu_domain *old)
+{
+	struct device_domain_info *info = dev_iommu_priv_get(dev);
+	struct restored_domain *restored = to_restored(domain);
+	u64 reference;
+	u32 did;
+	int ret;
+
+	if (!pasid_supported(info->iommu) || dev_is_real_dma_subdevice(dev))
+		return -EOPNOTSUPP;
+	if (old && old->type == IOMMU_DOMAIN_BLOCKED)
+		return note_pasid(restored, dev, pasid);
+	if (old || !iommu_liveupdate_incoming_pasid(dev, pasid, &reference, &did) ||
+	    reference != restored->reference)
+		return -EINVAL;
+	if (!begin_attaching(restored))
+		return -ENXIO;
+	ret = adopt_pasid(restored, dev, pasid, did);
+	end_attaching(restored);
+	return ret;
+}
+
+/* PASIDs of abandoned devices stay on the list until they are detached, without an entry. */
+static bool has_live_pasid(struct dmar_domain *domain)
+{
+	struct dev_pasid_info *dev_pasid;
+	struct pasid_entry *entry;
+
+	lockdep_assert_held(&domain->lock);
+	list_for_each_entry(dev_pasid, &domain->dev_pasids, link_domain) {
+		entry = intel_liveupdate_find_pasid_entry(dev_iommu_priv_get(dev_pasid->dev),
+							  dev_pasid->pasid);
+		if (entry && pasid_pte_is_present(entry))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * intel_liveupdate_spend_domain() - see struct iommu_liveupdate_ops
+ * @domain: restored
+ * @spent: nothing may be attached to it any more, or it may again
+ *
+ * Return: 0, or -EBUSY when a device is attached to it.
+ */
+int intel_liveupdate_spend_domain(struct iommu_domain *domain, bool spent)
+{
+	struct restored_domain *restored = to_restored(domain);
+
+	guard(spinlock_irqsave)(&restored->dmar.lock);
+	if (spent && (restored->nr_moving || !list_empty(&restored->dmar.devices) ||
+		      has_live_pasid(&restored->dmar)))
+		return -EBUSY;
+	restored->spent = spent;
+	return 0;
+}
+
+/**
+ * intel_liveupdate_abandon_domain() - see struct iommu_liveupdate_ops
+ * @domain: restored
+ */
+void intel_liveupdate_abandon_domain(struct iommu_domain *domain)
+{
+	struct restored_domain *restored = to_restored(domain);
+
+	guard(spinlock_irqsave)(&restored->dmar.lock);
+	WARN_ON(!list_empty(&restored->dmar.devices) || has_live_pasid(&restored->dmar));
+	restored->spent = true;
 }
 
 static void release_dids(struct dmar_domain *domain)
@@ -399,7 +679,8 @@ static void restored_free(struct iommu_domain *domain)
 {
 	struct restored_domain *restored = to_restored(domain);
 
-	if (WARN_ON(!list_empty(&restored->dmar.devices)))
+	if (WARN_ON(!list_empty(&restored->dmar.devices) ||
+		    !list_empty(&restored->dmar.dev_pasids)))
 		return;
 	release_dids(&restored->dmar);
 	pt_iommu_deinit(&restored->dmar.iommu);
@@ -407,16 +688,82 @@ static void restored_free(struct iommu_domain *domain)
 	kfree(restored);
 }
 
-static const struct iommu_domain_ops restored_first_stage_ops = {
-	IOMMU_PT_DOMAIN_OPS(x86_64),
-	.attach_dev = restored_attach_dev,
-	.free = restored_free,
+/* Nothing can be done about entries that are there already. */
+static bool restored_enforce_cache_coherency(struct iommu_domain *domain)
+{
+	return to_dmar_domain(domain)->force_snooping;
+}
+
+static void restored_flush_iotlb_all(struct iommu_domain *domain)
+{
+	cache_tag_flush_all(to_dmar_domain(domain));
+}
+
+static void restored_iotlb_sync(struct iommu_domain *domain, struct iommu_iotlb_gather *gather)
+{
+	cache_tag_flush_range(to_dmar_domain(domain), gather->start, gather->end, 0);
+}
+
+const struct iommu_domain_ops intel_restored_domain_ops[2] = {
+	[false] = {
+		IOMMU_PT_DOMAIN_OPS(vtdss),
+		.attach_dev = restored_attach_dev,
+		.set_dev_pasid = restored_set_dev_pasid,
+		.flush_iotlb_all = restored_flush_iotlb_all,
+		.iotlb_sync = restored_iotlb_sync,
+		.enforce_cache_coherency = restored_enforce_cache_coherency,
+		.free = restored_free,
+	},
+	[true] = {
+		IOMMU_PT_DOMAIN_OPS(x86_64),
+		.attach_dev = restored_attach_dev,
+		.set_dev_pasid = restored_set_dev_pasid,
+		.flush_iotlb_all = restored_flush_iotlb_all,
+		.iotlb_sync = restored_iotlb_sync,
+		.enforce_cache_coherency = restored_enforce_cache_coherency,
+		.free = restored_free,
+	},
 };
 
-static const struct iommu_domain_ops restored_second_stage_ops = {
-	IOMMU_PT_DOMAIN_OPS(vtdss),
-	.attach_dev = restored_attach_dev,
-	.free = restored_free,
+static int set_dirty_tracking(struct dmar_domain *domain, bool enable)
+{
+	struct device_domain_info *info;
+	struct dev_pasid_info *dev_pasid;
+	int ret;
+
+	lockdep_assert_held(&domain->lock);
+	list_for_each_entry(info, &domain->devices, link) {
+		ret = intel_pasid_setup_dirty_tracking(info->iommu, info->dev, IOMMU_NO_PASID,
+						       enable);
+		if (ret)
+			return ret;
+	}
+	list_for_each_entry(dev_pasid, &domain->dev_pasids, link_domain) {
+		info = dev_iommu_priv_get(dev_pasid->dev);
+		ret = intel_pasid_setup_dirty_tracking(info->iommu, info->dev, dev_pasid->pasid,
+						       enable);
+		if (ret)
+			return ret;
+	}
+	domain->dirty_tracking = enable;
+	return 0;
+}
+
+static int restored_set_dirty_tracking(struct iommu_domain *domain, bool enable)
+{
+	struct dmar_domain *dmar = to_dmar_domain(domain);
+	int ret;
+
+	guard(spinlock_irqsave)(&dmar->lock);
+	ret = set_dirty_tracking(dmar, enable);
+	if (ret)
+		set_dirty_tracking(dmar, dmar->dirty_tracking);
+	return ret;
+}
+
+static const struct iommu_dirty_ops restored_dirty_ops = {
+	IOMMU_PT_DIRTY_OPS(vtdss),
+	.set_dirty_tracking = restored_set_dirty_tracking,
 };
 
 static struct restored_domain *alloc_restored(struct device *dev,
@@ -441,6 +788,8 @@ static struct restored_domain *alloc_restored(struct device *dev,
 	spin_lock_init(&dmar->s1_lock);
 	xa_init(&dmar->iommu_array);
 	dmar->force_snooping = !!(record->features & IOMMUSER_FEATURE_FORCE_SNOOP);
+	/* It has no mappings to come, so every unit can have it as far as that goes. */
+	dmar->iotlb_sync_map = true;
 	dmar->iommu.iommu_device = dev;
 	dmar->iommu.nid = dev_to_node(dev);
 	return restored;
@@ -461,7 +810,8 @@ static struct pt_iommu_cfg common_config(const struct iommuser_domain *record)
 	return cfg;
 }
 
-static int adopt_first_stage(struct dmar_domain *dmar, const struct iommuser_domain *record)
+static int adopt_first_stage(struct dmar_domain *dmar, const struct iommuser_domain *record,
+			     const struct intel_iommu *iommu)
 {
 	const struct pt_iommu_x86_64_cfg cfg = {
 		.common = common_config(record),
@@ -472,11 +822,13 @@ static int adopt_first_stage(struct dmar_domain *dmar, const struct iommuser_dom
 	if (ret)
 		return ret;
 	pt_iommu_adopt_top(&dmar->iommu, &dmar->fspt.x86_64_pt.common, record->top_table);
-	dmar->domain.ops = &restored_first_stage_ops;
+	if (!cap_fl1gp_support(iommu->cap))
+		dmar->domain.pgsize_bitmap &= ~(u64)SZ_1G;
 	return 0;
 }
 
-static int adopt_second_stage(struct dmar_domain *dmar, const struct iommuser_domain *record)
+static int adopt_second_stage(struct dmar_domain *dmar, const struct iommuser_domain *record,
+			      const struct intel_iommu *iommu)
 {
 	const struct pt_iommu_vtdss_cfg cfg = {
 		.common = common_config(record),
@@ -489,7 +841,12 @@ static int adopt_second_stage(struct dmar_domain *dmar, const struct iommuser_do
 	if (dmar->force_snooping)
 		dmar->sspt.vtdss_pt.common.features |= BIT(PT_FEAT_VTDSS_FORCE_COHERENCE);
 	pt_iommu_adopt_top(&dmar->iommu, &dmar->sspt.vtdss_pt.common, record->top_table);
-	dmar->domain.ops = &restored_second_stage_ops;
+	if (!(cap_super_page_val(iommu->cap) & BIT(0)))
+		dmar->domain.pgsize_bitmap &= ~(u64)SZ_2M;
+	if (!(cap_super_page_val(iommu->cap) & BIT(1)))
+		dmar->domain.pgsize_bitmap &= ~(u64)SZ_1G;
+	if ((record->features & IOMMUSER_FEATURE_DIRTY_TRACKING) && ssads_supported(iommu))
+		dmar->domain.dirty_ops = &restored_dirty_ops;
 	return 0;
 }
 
@@ -517,6 +874,7 @@ static bool record_fits(const struct iommuser_domain *record)
 struct iommu_domain *intel_liveupdate_restore_domain(struct device *dev,
 						     const struct iommuser_domain *record)
 {
+	const struct device_domain_info *info = dev_iommu_priv_get(dev);
 	struct restored_domain *restored;
 	int ret;
 
@@ -525,14 +883,15 @@ struct iommu_domain *intel_liveupdate_restore_domain(struct device *dev,
 	restored = alloc_restored(dev, record);
 	if (!restored)
 		return ERR_PTR(-ENOMEM);
-	ret = restored->first_stage ? adopt_first_stage(&restored->dmar, record) :
-				      adopt_second_stage(&restored->dmar, record);
+	ret = restored->first_stage ? adopt_first_stage(&restored->dmar, record, info->iommu) :
+				      adopt_second_stage(&restored->dmar, record, info->iommu);
 	if (ret) {
 		kfree(restored);
 		return ERR_PTR(ret);
 	}
 	/* Else the IOMMU core would map and unmap without asking our ops. */
 	restored->dmar.domain.is_iommupt = false;
+	restored->dmar.domain.ops = &intel_restored_domain_ops[restored->first_stage];
 	restored->dmar.domain.type = IOMMU_DOMAIN_UNMANAGED;
 	restored->dmar.domain.owner = &intel_iommu_ops;
 	return &restored->dmar.domain;

@@ -39,7 +39,14 @@ static void clear_entry(struct intel_iommu *iommu, void *entry, size_t size)
 	__iommu_flush_cache(iommu, entry, size);
 }
 
-static void clear_other_pasids(struct intel_iommu *iommu, const struct context_entry *context)
+static bool pasid_preserved(struct intel_iommu *iommu, u32 requester, u32 pasid)
+{
+	return pasid == IOMMU_NO_PASID ||
+	       xa_load(&iommu->liveupdate->pasids, intel_liveupdate_pasid_index(requester, pasid));
+}
+
+static void clear_other_pasids(struct intel_iommu *iommu, u32 requester,
+			       const struct context_entry *context)
 {
 	struct pasid_dir_entry *directory = phys_to_virt(context->lo & VTD_PAGE_MASK);
 	u32 nr_pasids = get_pasid_dir_size(context) << PASID_PDE_SHIFT;
@@ -50,7 +57,7 @@ static void clear_other_pasids(struct intel_iommu *iommu, const struct context_e
 		entries = get_pasid_table_from_pde(&directory[pasid >> PASID_PDE_SHIFT]);
 		if (!entries)
 			pasid |= PASID_PTE_MASK;
-		else if (pasid != IOMMU_NO_PASID)
+		else if (!pasid_preserved(iommu, requester, pasid))
 			clear_entry(iommu, &entries[pasid & PASID_PTE_MASK], sizeof(*entries));
 	}
 }
@@ -73,7 +80,7 @@ static void clear_context_table(const struct context_table *table)
 		if (!test_bit(table->first + i, table->iommu->liveupdate->requesters))
 			clear_entry(table->iommu, context, table->stride * sizeof(*context));
 		else if (sm_supported(table->iommu))
-			clear_other_pasids(table->iommu, context);
+			clear_other_pasids(table->iommu, table->first + i, context);
 	}
 }
 
@@ -136,7 +143,7 @@ static void mask_events(struct intel_iommu *iommu)
  * @iommu: intel_liveupdate_unit_stays_on() is true for it
  *
  * After this every other requester id has no context entry, and preserved
- * devices have no PASID entry but that of requests without PASID.
+ * devices have no PASID entries but those that were preserved.
  *
  * Context: shutdown.
  */

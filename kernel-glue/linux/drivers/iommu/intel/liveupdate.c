@@ -43,12 +43,18 @@ const struct iommu_liveupdate_ops intel_liveupdate_ops = {
 	.describe_unit = intel_liveupdate_describe_unit,
 	.describe_domain = intel_liveupdate_describe_domain,
 	.describe_device = intel_liveupdate_describe_device,
+	.describe_pasid = intel_liveupdate_describe_pasid,
 	.device_preserved = intel_liveupdate_device_preserved,
 	.device_unpreserved = intel_liveupdate_device_unpreserved,
 	.describe_real_unit = intel_liveupdate_describe_real_unit,
 	.reserve_did = intel_liveupdate_reserve_did,
 	.release_did = intel_liveupdate_release_did,
 	.restore_domain = intel_liveupdate_restore_domain,
+	.hold_did = intel_liveupdate_hold_did,
+	.block_pasid = intel_liveupdate_block_pasid,
+	.clear_entry = intel_liveupdate_clear_entry,
+	.spend_domain = intel_liveupdate_spend_domain,
+	.abandon_domain = intel_liveupdate_abandon_domain,
 };
 
 /**

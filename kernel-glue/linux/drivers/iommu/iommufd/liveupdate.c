@@ -2,7 +2,8 @@
 /*
  * Preserving an iommufd across a live update: marks on HWPTs, the LUO file
  * handler that hands marked HWPTs to the next kernel and freezes their IOASes
- * meanwhile, and the preservation of single devices on behalf of vfio.
+ * meanwhile, and the preservation of single devices on behalf of vfio. What
+ * comes after the jump is in liveupdate-incoming.c.
  *
  * What preserving an iommufd is refused for:
  *
@@ -13,9 +14,9 @@
  *	ESTALE		a mapped page is not in the memfd any more (a hole was
  *			punched after mapping), so it would not be preserved
  *	EOPNOTSUPP	a mapping of a dma-buf or of a file that LUO can't preserve
- *			(hugetlbfs); an HWPT with a fault queue or for PASIDs;
- *			an IOAS that is also that of the VFIO container; noiommu;
- *			a domain that its driver can't preserve
+ *			(hugetlbfs); an HWPT with a fault queue; an IOAS that is
+ *			also that of the VFIO container; noiommu; a domain that
+ *			its driver can't preserve
  *	EBUSY		a mapping is just being made or removed
  *	EINTR		killed while checking
  *	ENOMEM, EIO	see iommu_liveupdate_preserve_domain()
@@ -23,8 +24,9 @@
  * and a device:
  *
  *	ENOENT		its iommufd is not preserved in the same session
- *	EINVAL		not attached, or its HWPT is not marked
- *	EOPNOTSUPP	noiommu, nested, or a PASID is attached
+ *	EINVAL		not attached, or an HWPT that it or a PASID of it is
+ *			attached to is not marked
+ *	EOPNOTSUPP	noiommu, nested, or a PASID is attached and not marked
  *	others		see iommu_liveupdate_preserve_device()
  *
  * Not restricted: an iommufd_access (mdev) may go on to pin pages of a frozen
@@ -56,27 +58,11 @@
 #include "io_pagetable.h"
 #include "iommufd_private.h"
 #include "liveupdate.h"
+#include "liveupdate-state.h"
 
 /* Tokens are indices of an xarray. */
 static_assert(sizeof(unsigned long) == sizeof(u64));
 static_assert(sizeof(struct iommuser_iommufd_file_ser) <= PAGE_SIZE);
-
-/**
- * struct iommufd_liveupdate - what live update keeps for an iommufd
- * @lock: protects all members and every iommufd_hwpt_paging::liveupdate_mark
- * @marks: struct iommufd_liveupdate_mark by token
- * @nr_marks: how many they are
- * @preserved: while a session has the iommufd; @marks only loses HWPTs then
- *	that are being destroyed
- *
- * Exists from the first mark on.
- */
-struct iommufd_liveupdate {
-	struct mutex lock; /* see above */
-	struct xarray marks;
-	unsigned int nr_marks;
-	struct iommufd_preserved *preserved;
-};
 
 /**
  * struct iommufd_liveupdate_mark - an HWPT is to be preserved
@@ -118,7 +104,13 @@ struct iommufd_preserved {
 
 /* ---- Marks ---- */
 
-static struct iommufd_liveupdate *iommufd_liveupdate_state(struct iommufd_ctx *ictx)
+/**
+ * iommufd_liveupdate_state() - what live update keeps for an iommufd
+ * @ictx: the iommufd
+ *
+ * Return: its state, which is allocated if need be; -ENOMEM.
+ */
+struct iommufd_liveupdate *iommufd_liveupdate_state(struct iommufd_ctx *ictx)
 {
 	struct iommufd_liveupdate *state, *other;
 
@@ -175,7 +167,7 @@ static int iommufd_liveupdate_add_mark(struct iommufd_liveupdate *state,
 
 static int iommufd_hwpt_liveupdate_may_mark(struct iommufd_hwpt_paging *hwpt_paging)
 {
-	if (hwpt_paging->auto_domain)
+	if (hwpt_paging->auto_domain || hwpt_paging->ioas->iopt.liveupdate_restored)
 		return -EINVAL;
 	if (hwpt_paging->nest_parent ||
 	    !iommu_liveupdate_domain_supported(hwpt_paging->common.domain))
@@ -261,6 +253,8 @@ void iommufd_liveupdate_release(struct iommufd_ctx *ictx)
 	if (!state)
 		return;
 	WARN_ON(state->preserved || state->nr_marks);
+	iommu_liveupdate_iommufd_closed(ictx);
+	iommufd_liveupdate_free_restored_ioas(state);
 	xa_destroy(&state->marks);
 	mutex_destroy(&state->lock);
 	kfree(state);
@@ -517,7 +511,7 @@ static int iommufd_liveupdate_check_hwpt(struct iommufd_ctx *ictx,
 {
 	if (READ_ONCE(ictx->no_iommu_mode) || READ_ONCE(ictx->vfio_ioas) == hwpt_paging->ioas)
 		return -EOPNOTSUPP;
-	if (hwpt_paging->common.fault || hwpt_paging->common.pasid_compat)
+	if (hwpt_paging->common.fault)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -698,37 +692,13 @@ static void iommufd_luo_unpreserve(struct liveupdate_file_op_args *args)
 	iommufd_liveupdate_give_back(preserved);
 }
 
-/* The record is kept for a kernel that knows how; this one doesn't. */
-static int iommufd_luo_retrieve(struct liveupdate_file_op_args *args)
-{
-	return -EOPNOTSUPP;
-}
-
-/* As long as the iommufd can't be retrieved, nobody could take its devices over. */
-static bool iommufd_luo_can_finish(struct liveupdate_file_op_args *args)
-{
-	return false;
-}
-
-static void iommufd_luo_finish(struct liveupdate_file_op_args *args)
-{
-	phys_addr_t head;
-
-	/* The address is the last kernel's word */
-	if (kho_preserved_block(args->serialized_data, &head) != 0 ||
-	    head != args->serialized_data) {
-		pr_warn("record of a preserved iommufd is not in preserved memory\n");
-		return;
-	}
-	kho_restore_free(phys_to_virt(args->serialized_data));
-}
-
 static const struct liveupdate_file_ops iommufd_luo_ops = {
 	.can_preserve = iommufd_luo_can_preserve,
 	.preserve = iommufd_luo_preserve,
 	.unpreserve = iommufd_luo_unpreserve,
 	.retrieve = iommufd_luo_retrieve,
 	.can_finish = iommufd_luo_can_finish,
+	.abandon = iommufd_luo_abandon,
 	.finish = iommufd_luo_finish,
 	.owner = THIS_MODULE,
 };
@@ -816,17 +786,35 @@ static int iommufd_device_liveupdate_check(struct iommufd_device *idev,
 					   struct iommu_domain *domain)
 {
 	struct iommufd_hw_pagetable *hwpt = domain->iommufd_hwpt;
-	unsigned long pasid = IOMMU_NO_PASID;
 
 	lockdep_assert_held(&idev->igroup->lock);
 
-	if (xa_find_after(&idev->igroup->pasid_attach, &pasid, ULONG_MAX, XA_PRESENT))
-		return -EOPNOTSUPP;
 	if (!hwpt_is_paging(hwpt))
 		return -EOPNOTSUPP;
 	if (!iommufd_hwpt_liveupdate_marked(to_hwpt_paging(hwpt)))
 		return -EINVAL;
 	return 0;
+}
+
+/* Lock: iommufd_group::lock */
+static int iommufd_device_liveupdate_preserve_all(struct iommufd_device *idev,
+						  struct iommu_domain *domain, u64 iommufd)
+{
+	struct iommu_liveupdate_pasid *pasids;
+	unsigned int nr_pasids, i;
+	int rc;
+
+	pasids = iommufd_device_liveupdate_pasids(idev, &nr_pasids);
+	if (IS_ERR(pasids))
+		return PTR_ERR(pasids);
+	rc = iommufd_device_liveupdate_check(idev, domain);
+	for (i = 0; !rc && i < nr_pasids; i++)
+		rc = iommufd_device_liveupdate_check(idev, pasids[i].domain);
+	if (!rc)
+		rc = iommu_liveupdate_preserve_device(idev->dev, domain, iommufd, pasids,
+						      nr_pasids);
+	kvfree(pasids);
+	return rc;
 }
 
 /**
@@ -835,7 +823,8 @@ static int iommufd_device_liveupdate_check(struct iommufd_device *idev,
  * @session: that is to preserve it
  * @iommufd_token: set to the LUO token of the iommufd that @idev is bound to
  *
- * From success on, the device's attachment can't be changed.
+ * From success on, the device's attachments can't be changed, with PASID or
+ * without.
  *
  * Lock: @session's mutex. Takes iommufd_group::lock, so that nobody attaches
  * or detaches meanwhile.
@@ -861,11 +850,7 @@ int iommufd_device_liveupdate_preserve(struct iommufd_device *idev,
 	domain = iommufd_device_liveupdate_domain(idev);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
-	rc = iommufd_device_liveupdate_check(idev, domain);
-	if (rc)
-		return rc;
-
-	rc = iommu_liveupdate_preserve_device(idev->dev, domain, iommufd);
+	rc = iommufd_device_liveupdate_preserve_all(idev, domain, iommufd);
 	if (rc)
 		return rc;
 	*iommufd_token = token;
@@ -894,7 +879,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_liveupdate_unpreserve, "IOMMUFD");
  * true while the caller keeps the session from being closed.
  *
  * Lock: takes iommufd_group::lock.
- * Return: true when the device, or the HWPT it is attached to, is preserved.
+ * Return: true when the device, or an HWPT that it or a PASID of it is attached
+ * to, is preserved.
  */
 bool iommufd_device_liveupdate_busy(struct iommufd_device *idev)
 {
@@ -904,6 +890,8 @@ bool iommufd_device_liveupdate_busy(struct iommufd_device *idev)
 	if (iommu_liveupdate_device_outgoing(idev->dev))
 		return true;
 	domain = iommufd_device_liveupdate_domain(idev);
-	return !IS_ERR(domain) && iommu_liveupdate_domain_outgoing(domain);
+	if (!IS_ERR(domain) && iommu_liveupdate_domain_outgoing(domain))
+		return true;
+	return iommufd_device_liveupdate_pasids_outgoing(idev);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_liveupdate_busy, "IOMMUFD");

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rest of iommufd sees of live update: the mark ioctl, the lifetime of
- * marks, and the questions whether an IOAS, an HWPT or an attachment may be
- * changed. Everything is an inline no-op without CONFIG_IOMMU_LIVEUPDATE.
+ * What the rest of iommufd sees of live update: its ioctls, the lifetime of
+ * marks, the questions whether an IOAS, an HWPT or an attachment may be
+ * changed, and the IOAS of restored HWPTs. Everything is an inline no-op
+ * without CONFIG_IOMMU_LIVEUPDATE.
  */
 #ifndef __IOMMUFD_LIVEUPDATE_H
 #define __IOMMUFD_LIVEUPDATE_H
 
 #include <linux/iommu_liveupdate.h>
 #include <linux/iommufd_liveupdate.h>
+#include <linux/fs.h>
 #include <linux/lockdep.h>
 #include <uapi/linux/iommufd_liveupdate.h>
 
 #include "iommufd_private.h"
+
+extern const struct file_operations iommufd_fops;
 
 #if IS_ENABLED(CONFIG_IOMMU_LIVEUPDATE)
 
@@ -31,11 +35,26 @@ static inline bool iopt_liveupdate_frozen(struct io_pagetable *iopt)
 
 bool iopt_liveupdate_domain_frozen(struct io_pagetable *iopt, struct iommu_domain *domain);
 
+/**
+ * iopt_liveupdate_restored() - are there mappings that no area tells about?
+ * @iopt: io_pagetable of an HWPT
+ *
+ * Return: true when it's that of restored HWPTs.
+ */
+static inline bool iopt_liveupdate_restored(const struct io_pagetable *iopt)
+{
+	return iopt->liveupdate_restored;
+}
+
+int iopt_liveupdate_clear_dirty(struct iommu_domain *domain, struct iommu_dirty_bitmap *dirty);
+
 int iommufd_liveupdate_may_attach(struct iommufd_device *idev,
 				  struct iommufd_hw_pagetable *old_hwpt,
 				  struct iommufd_hw_pagetable *new_hwpt);
 
 int iommufd_hwpt_liveupdate_mark(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_liveupdate_restore(struct iommufd_ucmd *ucmd);
+int iommufd_device_liveupdate_mark_pasid(struct iommufd_ucmd *ucmd);
 void iommufd_hwpt_liveupdate_unmark(struct iommufd_hwpt_paging *hwpt_paging);
 void iommufd_liveupdate_release(struct iommufd_ctx *ictx);
 
@@ -55,6 +74,17 @@ static inline bool iopt_liveupdate_domain_frozen(struct io_pagetable *iopt,
 	return false;
 }
 
+static inline bool iopt_liveupdate_restored(const struct io_pagetable *iopt)
+{
+	return false;
+}
+
+static inline int iopt_liveupdate_clear_dirty(struct iommu_domain *domain,
+					      struct iommu_dirty_bitmap *dirty)
+{
+	return -EOPNOTSUPP;
+}
+
 static inline int iommufd_liveupdate_may_attach(struct iommufd_device *idev,
 						struct iommufd_hw_pagetable *old_hwpt,
 						struct iommufd_hw_pagetable *new_hwpt)
@@ -63,6 +93,16 @@ static inline int iommufd_liveupdate_may_attach(struct iommufd_device *idev,
 }
 
 static inline int iommufd_hwpt_liveupdate_mark(struct iommufd_ucmd *ucmd)
+{
+	return -ENOIOCTLCMD;
+}
+
+static inline int iommufd_hwpt_liveupdate_restore(struct iommufd_ucmd *ucmd)
+{
+	return -ENOIOCTLCMD;
+}
+
+static inline int iommufd_device_liveupdate_mark_pasid(struct iommufd_ucmd *ucmd)
 {
 	return -ENOIOCTLCMD;
 }

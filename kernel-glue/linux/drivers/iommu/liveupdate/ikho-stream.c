@@ -6,9 +6,12 @@
  * Where the pages are is listed once, 16 bytes for each run of pages; their
  * bytes pass through one buffer.
  */
+#include <linux/bits.h>
 #include <linux/cleanup.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
@@ -28,13 +31,21 @@
 #define SECTION_HEADER_SIZE 40
 #define SECTION_MAGIC 0x54434553
 #define FORMAT_MAJOR 1
+/* The one with states of records; without them it is 0. */
+#define FORMAT_MINOR_STATES 1
 #define TABLE_SIZE 4096
+/* The most that a PASID has bits for. */
+#define MAX_PASIDS BIT(20)
 
 enum section_type {
 	SECTION_INFO = 1,
 	SECTION_PAGES = 2,
 	SECTION_END = 4,
+	SECTION_STATES = 5,
 };
+
+/* Before the states of a section: kind, zero, first record. */
+#define STATES_HEADER_SIZE 16
 
 /* Most bytes of pages in a section; the format allows 1 MiB. */
 #define MAX_PAGES_LENGTH (16 * TABLE_SIZE)
@@ -49,6 +60,7 @@ struct page_run {
 enum stream_stage {
 	STAGE_START,
 	STAGE_PAGES,
+	STAGE_STATES,
 	STAGE_DONE,
 };
 
@@ -59,9 +71,13 @@ enum stream_stage {
  * @runs: what is to be sent
  * @nr_runs: how many runs
  * @max_runs: room for them
+ * @nr_tables: pages of tables met so far
  * @stage: what was sent last
  * @run: the run to send from
  * @offset: what of it was sent
+ * @nr_records: by kind, how many there are whose state can be told
+ * @kind: of the records whose states are sent next
+ * @position: of the first of them
  * @sequence: number of the next section
  * @pages_length: sum over the sections of pages
  * @filled: bytes in @buffer
@@ -74,9 +90,13 @@ struct iommu_ikho_stream {
 	struct page_run *runs;
 	size_t nr_runs;
 	size_t max_runs;
+	unsigned long nr_tables;
 	enum stream_stage stage;
 	size_t run;
 	u64 offset;
+	u64 nr_records[IOMMUSER_KIND_DEVICE + 1];
+	u32 kind;
+	u64 position;
 	u32 sequence;
 	u64 pages_length;
 	size_t filled;
@@ -117,10 +137,15 @@ static int add_to_stream(struct iommu_ikho_stream *stream, u64 phys, u64 length)
 	return 0;
 }
 
+/* Records that nobody has checked may lead to the same tables over and over. */
 static int add_table(struct table_walk *walk, u64 phys)
 {
+	struct iommu_ikho_stream *stream = walk->ctx;
+
 	cond_resched();
-	return add_to_stream(walk->ctx, phys, TABLE_SIZE) ? -IOMMUSER_ENOMEM : 0;
+	if (stream->nr_tables++ >= totalram_pages() || fatal_signal_pending(current))
+		return -IOMMUSER_ECORRUPT;
+	return add_to_stream(stream, phys, TABLE_SIZE) ? -IOMMUSER_ENOMEM : 0;
 }
 
 static void ignore_finding(void *ctx, const struct iommuser_finding *finding)
@@ -149,6 +174,12 @@ static int add_file_data(struct iommu_ikho_stream *stream, u64 phys)
 	return add_to_stream(stream, phys, PAGE_SIZE);
 }
 
+/* A size that hardware can't have is not to be walked. */
+static bool has_directory(const struct iommuser_device *device)
+{
+	return device->pasid_entries <= MAX_PASIDS && is_power_of_2(device->pasid_entries);
+}
+
 /* A record's tables, as far as they can be read: an image shows broken ones too. */
 static int add_tables_of(struct iommu_ikho_stream *stream, u32 kind,
 			 const union iommuser_record *record)
@@ -164,6 +195,9 @@ static int add_tables_of(struct iommu_ikho_stream *stream, u32 kind,
 
 	if (kind > IOMMUSER_KIND_DEVICE)
 		return 0;
+	if (kind == IOMMUSER_KIND_DEVICE && !has_directory(&record->device))
+		return 0;
+	cond_resched();
 	return walk_tables(&walk, kind, record) == -IOMMUSER_ENOMEM ? -ENOMEM : 0;
 }
 
@@ -226,6 +260,8 @@ static int add_handover(struct iommu_ikho_stream *stream)
 	ret = add_to_stream(stream, stream->origin.root, PAGE_SIZE);
 	for (kind = 1; !ret && kind <= IOMMUSER_NR_KINDS; kind++)
 		ret = add_chain(stream, &root, kind, survey.kinds[kind].record_size);
+	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
+		stream->nr_records[kind] = survey.kinds[kind].nr_records;
 	return ret;
 }
 
@@ -278,6 +314,7 @@ static void put_file_header(struct iommu_ikho_stream *stream)
 	memset(header, 0, FILE_HEADER_SIZE);
 	memcpy(header, magic, sizeof(magic));
 	put_unaligned_le32(FORMAT_MAJOR, header + 8);
+	put_unaligned_le32(stream->origin.state ? FORMAT_MINOR_STATES : 0, header + 12);
 	put_unaligned_le32(PAGE_SIZE, header + 16);
 	put_unaligned_le32(crc32_of(header, 60), header + 60);
 	stream->filled += FILE_HEADER_SIZE;
@@ -335,6 +372,42 @@ static int produce_pages(struct iommu_ikho_stream *stream)
 	return 0;
 }
 
+/* Go on to records whose states are still to be sent. Return: false when there are none. */
+static bool more_states(struct iommu_ikho_stream *stream)
+{
+	if (!stream->origin.state)
+		return false;
+	while (stream->kind <= IOMMUSER_KIND_DEVICE &&
+	       stream->position == stream->nr_records[stream->kind]) {
+		stream->kind++;
+		stream->position = 0;
+	}
+	return stream->kind <= IOMMUSER_KIND_DEVICE;
+}
+
+static int produce_states(struct iommu_ikho_stream *stream)
+{
+	u32 count = min_t(u64, stream->nr_records[stream->kind] - stream->position,
+			  MAX_PAGES_LENGTH - STATES_HEADER_SIZE);
+	u8 *section = start_buffer(stream) + SECTION_HEADER_SIZE;
+	int state;
+	u32 i;
+
+	put_unaligned_le32(stream->kind, section);
+	put_unaligned_le32(0, section + 4);
+	put_unaligned_le64(stream->position, section + 8);
+	for (i = 0; i < count; i++) {
+		state = stream->origin.state(stream->origin.ctx, stream->kind,
+					     stream->position + i);
+		if (state < 0)
+			return state;
+		section[STATES_HEADER_SIZE + i] = state;
+	}
+	put_section_header(stream, SECTION_STATES, 0, STATES_HEADER_SIZE + count);
+	stream->position += count;
+	return 0;
+}
+
 static void produce_end(struct iommu_ikho_stream *stream)
 {
 	u8 *end = start_buffer(stream) + SECTION_HEADER_SIZE;
@@ -356,6 +429,11 @@ static int produce(struct iommu_ikho_stream *stream)
 	case STAGE_PAGES:
 		if (stream->run < stream->nr_runs)
 			return produce_pages(stream);
+		stream->stage = STAGE_STATES;
+		fallthrough;
+	case STAGE_STATES:
+		if (more_states(stream))
+			return produce_states(stream);
 		produce_end(stream);
 		stream->stage = STAGE_DONE;
 		return 0;
@@ -382,6 +460,7 @@ struct iommu_ikho_stream *iommu_ikho_open(const struct iommu_ikho_origin *origin
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&stream->lock);
 	stream->origin = *origin;
+	stream->kind = IOMMUSER_KIND_IOMMU;
 	ret = add_handover(stream);
 	if (ret) {
 		iommu_ikho_close(stream);

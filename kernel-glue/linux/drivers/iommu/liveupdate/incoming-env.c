@@ -19,6 +19,8 @@
 #include <iommuser/error.h>
 
 #include "../iommu-pages.h"
+#include "../iommu-group.h"
+#include "../iommu-priv.h"
 #include "incoming.h"
 #include "internal.h"
 
@@ -32,6 +34,7 @@ const struct iommu_incoming_host iommu_incoming_kho = {
 	.next_preserved = kho_next_preserved,
 	.restore_folio = kho_restore_folio,
 	.nr_pfns = all_pfns,
+	.abandon_group = iommu_group_abandon_restored,
 };
 
 /*
@@ -56,17 +59,48 @@ void iommu_incoming_pages_end(struct iommu_incoming_pages *pages)
 	xa_destroy(&pages->taken);
 }
 
+/* File data of an iommufd that has finished: free memory, or soon to be. */
+static bool page_is_gone(struct iommu_incoming_pages *pages, unsigned long pfn)
+{
+	struct iommu_incoming *incoming = container_of(pages, struct iommu_incoming, pages);
+	const struct iommu_incoming_iommufd *iommufd =
+		iommu_incoming_find_iommufd(incoming, PFN_PHYS(pfn));
+
+	return iommufd && iommufd->finished;
+}
+
+/* A page that a device or domain had which is done with the handover: freed, or soon to be. */
+static bool claim_is_gone(struct iommu_incoming_pages *pages, unsigned long tag)
+{
+	struct iommu_incoming *incoming = container_of(pages, struct iommu_incoming, pages);
+	u64 position = tag >> 3;
+
+	if (!pages->settled)
+		return false;
+	if ((tag & 7) == IOMMUSER_KIND_DEVICE && position < incoming->nr_devices)
+		return iommu_incoming_device_left(&incoming->devices[position]);
+	return (tag & 7) == IOMMUSER_KIND_DOMAIN && position < incoming->nr_domains &&
+	       incoming->domains[position].gone;
+}
+
 static bool page_is_ours(struct iommu_incoming_pages *pages, unsigned long pfn)
 {
 	phys_addr_t head;
+	void *entry;
+	bool ours;
 
 	/* Tables are read entry by entry. */
 	if (pfn + 1 == pages->last_pfn)
 		return true;
-	if (!xa_load(&pages->taken, pfn) && pages->host->preserved_block(PFN_PHYS(pfn), &head) < 0)
-		return false;
-	pages->last_pfn = pfn + 1;
-	return true;
+	entry = xa_load(&pages->taken, pfn);
+	if (entry)
+		ours = !claim_is_gone(pages, xa_to_value(entry));
+	else
+		ours = !page_is_gone(pages, pfn) &&
+		       pages->host->preserved_block(PFN_PHYS(pfn), &head) >= 0;
+	if (ours && !pages->settled)
+		pages->last_pfn = pfn + 1;
+	return ours;
 }
 
 /**
@@ -246,8 +280,6 @@ int iommu_incoming_pages_complete(struct iommu_incoming_pages *pages)
 	unsigned long pfn;
 	void *entry;
 
-	/* From here on pages may be freed by those who claimed them. */
-	pages->last_pfn = 0;
 	if (pages->nr_used == pages->nr_folio_pages)
 		return 0;
 	xa_for_each(&pages->taken, pfn, entry) {
@@ -259,20 +291,48 @@ int iommu_incoming_pages_complete(struct iommu_incoming_pages *pages)
 	return -EINVAL;
 }
 
+/* Does a claim hold all pages of a block? */
+static bool holds_block(struct iommu_incoming_pages *pages, unsigned long tag, struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio);
+
+	for (unsigned long i = 0; i < folio_nr_pages(folio); i++)
+		if (xa_load(&pages->taken, pfn + i) != xa_mk_value(tag))
+			return false;
+	return true;
+}
+
 /**
- * iommu_incoming_pages_forget() - pages of a claim are about to be freed
+ * iommu_incoming_pages_free() - free the pages of a claim
  * @pages: where they are
  * @tag: of the claim
+ * @count: how many it has
+ *
+ * No hardware walks them any more.
  */
-void iommu_incoming_pages_forget(struct iommu_incoming_pages *pages, unsigned long tag)
+void iommu_incoming_pages_free(struct iommu_incoming_pages *pages, unsigned long tag,
+			       unsigned long count)
 {
+	struct folio *folio;
 	unsigned long pfn;
 	void *entry;
 
-	pages->last_pfn = 0;
-	xa_for_each(&pages->taken, pfn, entry)
-		if (entry == xa_mk_value(tag))
-			xa_erase(&pages->taken, pfn);
+	if (!count)
+		return;
+	/* A block that is not this claim's as a whole stays allocated. */
+	xa_for_each(&pages->taken, pfn, entry) {
+		cond_resched();
+		folio = page_folio(pfn_to_page(pfn));
+		if (entry == xa_mk_value(tag) && pfn == folio_pfn(folio) &&
+		    holds_block(pages, tag, folio)) {
+			for (unsigned long i = folio_nr_pages(folio); i--;)
+				xa_erase(&pages->taken, pfn + i);
+			count -= folio_nr_pages(folio);
+			iommu_free_pages(folio_address(folio));
+			if (!count)
+				return;
+		}
+	}
 }
 
 /* The set of preserved pages, for verify=closure */

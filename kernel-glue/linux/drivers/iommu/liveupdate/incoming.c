@@ -6,10 +6,12 @@
 #define pr_fmt(fmt) "iommu: liveupdate: " fmt
 
 #include <linux/bitops.h>
+#include <linux/bsearch.h>
 #include <linux/cleanup.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/init.h>
+#include <linux/iommu.h>
 #include <linux/ktime.h>
 #include <linux/liveupdate.h>
 #include <linux/overflow.h>
@@ -18,6 +20,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/string_choices.h>
 
 #include <iommuser/error.h>
@@ -116,12 +119,18 @@ static void free_tables(struct iommu_incoming *incoming)
 
 	for (i = 0; i < incoming->nr_devices; i++)
 		kfree(incoming->devices[i].owner);
+	kvfree(incoming->iommufds);
+	kvfree(incoming->attachments);
 	kvfree(incoming->devices);
 	kvfree(incoming->domains);
 	kvfree(incoming->units);
+	incoming->iommufds = NULL;
+	incoming->attachments = NULL;
 	incoming->devices = NULL;
 	incoming->domains = NULL;
 	incoming->units = NULL;
+	incoming->nr_iommufds = 0;
+	incoming->nr_attachments = 0;
 	incoming->nr_devices = 0;
 	incoming->nr_domains = 0;
 	incoming->nr_units = 0;
@@ -199,16 +208,119 @@ static int alloc_tables(struct iommu_incoming *incoming)
 	u64 nr_units = iommuser_restore_count(machine, IOMMUSER_KIND_IOMMU);
 	u64 nr_domains = iommuser_restore_count(machine, IOMMUSER_KIND_DOMAIN);
 	u64 nr_devices = iommuser_restore_count(machine, IOMMUSER_KIND_DEVICE);
+	u64 nr_attachments = iommuser_restore_count(machine, IOMMUSER_KIND_ATTACHMENT);
+	u64 nr_hwpts = iommuser_restore_count(machine, IOMMUSER_KIND_HWPT);
 
 	incoming->units = kvcalloc(nr_units + 1, sizeof(*incoming->units), GFP_KERNEL);
 	incoming->domains = kvcalloc(nr_domains + 1, sizeof(*incoming->domains), GFP_KERNEL);
 	incoming->devices = kvcalloc(nr_devices + 1, sizeof(*incoming->devices), GFP_KERNEL);
+	incoming->attachments = kvcalloc(nr_attachments + 1, sizeof(*incoming->attachments),
+					 GFP_KERNEL);
+	incoming->iommufds = kvcalloc(nr_hwpts + nr_devices + 1, sizeof(*incoming->iommufds),
+				      GFP_KERNEL);
 	if (!incoming->units || !incoming->domains || !incoming->devices ||
+	    !incoming->attachments || !incoming->iommufds ||
 	    iommu_incoming_inject("memory for the tables"))
 		return -ENOMEM;
 	incoming->nr_units = nr_units;
 	incoming->nr_domains = nr_domains;
 	incoming->nr_devices = nr_devices;
+	incoming->nr_attachments = nr_attachments;
+	return 0;
+}
+
+/* Whose all of it was */
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct iommu_incoming_iommufd *one = a, *other = b;
+
+	if (one->key == other->key)
+		return 0;
+	return one->key < other->key ? -1 : 1;
+}
+
+/**
+ * iommu_incoming_find_iommufd() - the iommufd of a key
+ * @incoming: the handover
+ * @key: physical address of file data, of an iommufd or not
+ *
+ * Return: NULL when nothing of the handover has that key.
+ */
+struct iommu_incoming_iommufd *iommu_incoming_find_iommufd(struct iommu_incoming *incoming,
+							   u64 key)
+{
+	const struct iommu_incoming_iommufd wanted = { .key = key };
+
+	if (!incoming->nr_iommufds)
+		return NULL;
+	return bsearch(&wanted, incoming->iommufds, incoming->nr_iommufds, sizeof(wanted),
+		       compare_keys);
+}
+
+/* Append the keys of all records of a kind; there is room for them. */
+static int note_keys(struct iommu_incoming *incoming, u32 kind, u64 *nr_keys)
+{
+	u64 count = iommuser_restore_count(&incoming->machine, kind);
+	union iommuser_record record;
+	u64 position;
+	int error;
+
+	for (position = 0; position < count; position++) {
+		error = iommuser_restore_read(&incoming->machine, kind, position, &record);
+		if (error == -IOMMUSER_ENOENT)
+			continue;
+		if (error)
+			return iommu_liveupdate_errno(error);
+		incoming->iommufds[(*nr_keys)++].key = kind == IOMMUSER_KIND_HWPT ?
+				record.hwpt.iommufd_token : record.device.owner_token;
+	}
+	return 0;
+}
+
+static int note_iommufds(struct iommu_incoming *incoming)
+{
+	struct iommu_incoming_iommufd *iommufds = incoming->iommufds;
+	u64 nr_keys = 0, i;
+	int error;
+
+	error = note_keys(incoming, IOMMUSER_KIND_HWPT, &nr_keys);
+	if (!error)
+		error = note_keys(incoming, IOMMUSER_KIND_DEVICE, &nr_keys);
+	if (error)
+		return error;
+	sort(iommufds, nr_keys, sizeof(*iommufds), compare_keys, NULL);
+	for (i = 0; i < nr_keys; i++) {
+		if (!incoming->nr_iommufds ||
+		    iommufds[incoming->nr_iommufds - 1].key != iommufds[i].key)
+			iommufds[incoming->nr_iommufds++].key = iommufds[i].key;
+	}
+	return 0;
+}
+
+/* The domain that an HWPT was made of. */
+static int note_hwpt(struct iommu_incoming *incoming, u64 position)
+{
+	struct iommuser_restore *machine = &incoming->machine;
+	struct iommu_incoming_domain *to;
+	union iommuser_record record;
+	u64 domain;
+	int error;
+
+	error = iommuser_restore_read(machine, IOMMUSER_KIND_HWPT, position, &record);
+	if (error == -IOMMUSER_ENOENT)
+		return 0;
+	if (!error)
+		error = iommuser_graph_resolve(&machine->graph, record.hwpt.domain,
+					       IOMMUSER_KIND_DOMAIN, &domain);
+	if (error)
+		return iommu_liveupdate_errno(error);
+	to = &incoming->domains[domain];
+	/* This kernel's writer makes one for each. */
+	if (!to->live || to->iommufd)
+		return -EINVAL;
+	to->iommufd = iommu_incoming_find_iommufd(incoming, record.hwpt.iommufd_token);
+	to->hwpt_token = record.hwpt.hwpt_token;
 	return 0;
 }
 
@@ -293,6 +405,7 @@ static int claim_unit(struct iommu_incoming *incoming, u64 position)
 static int claim_domain(struct iommu_incoming *incoming, u64 position)
 {
 	struct iommu_incoming_domain *to = &incoming->domains[position];
+	unsigned long nr_used = incoming->pages.nr_used;
 	union iommuser_record record;
 	int live, error;
 
@@ -301,14 +414,40 @@ static int claim_domain(struct iommu_incoming *incoming, u64 position)
 		return live;
 	incoming->pages.incoherent = record.domain.features & IOMMUSER_FEATURE_INCOHERENT_WALK;
 	error = iommuser_restore_claim_domain(&incoming->machine, record.common.phys, &to->record);
+	to->nr_pages = incoming->pages.nr_used - nr_used;
 	to->live = !error;
 	return error ? iommu_liveupdate_errno(error) : 0;
+}
+
+/* Where a claimed device's record leads to. */
+static int link_device(struct iommu_incoming *incoming, struct iommu_incoming_device *device)
+{
+	const struct iommuser_graph *graph = &incoming->machine.graph;
+	struct iommu_incoming_domain *domain;
+	int error;
+
+	error = iommuser_graph_resolve(graph, device->record.domain, IOMMUSER_KIND_DOMAIN,
+				       &device->domain);
+	if (!error)
+		error = iommuser_graph_resolve(graph, device->record.iommu, IOMMUSER_KIND_IOMMU,
+					       &device->unit);
+	if (error)
+		return iommu_liveupdate_errno(error);
+	domain = &incoming->domains[device->domain];
+	device->iommufd = iommu_incoming_find_iommufd(incoming, device->record.owner_token);
+	/* Validation has seen to it; what is indexed by them must not depend on that. */
+	if (!domain->live || !incoming->units[device->unit].live || !device->iommufd)
+		return -EINVAL;
+	if (domain->iommufd && domain->iommufd != device->iommufd)
+		return -EINVAL;
+	domain->nr_devices++;
+	return 0;
 }
 
 static int claim_device(struct iommu_incoming *incoming, u64 position)
 {
 	struct iommu_incoming_device *to = &incoming->devices[position];
-	struct iommuser_restore *machine = &incoming->machine;
+	unsigned long nr_used = incoming->pages.nr_used;
 	union iommuser_record record;
 	int live, error;
 
@@ -318,25 +457,32 @@ static int claim_device(struct iommu_incoming *incoming, u64 position)
 	to->owner = kzalloc_obj(*to->owner);
 	if (!to->owner || iommu_incoming_inject("memory for an owner"))
 		return -ENOMEM;
-	error = iommuser_restore_claim_device(machine, record.device.segment, record.device.bdf,
-					      &to->record);
-	if (!error)
-		error = iommuser_graph_resolve(&machine->graph, to->record.domain,
-					       IOMMUSER_KIND_DOMAIN, &to->domain);
-	if (!error)
-		error = iommuser_graph_resolve(&machine->graph, to->record.iommu,
-					       IOMMUSER_KIND_IOMMU, &to->unit);
+	error = iommuser_restore_claim_device(&incoming->machine, record.device.segment,
+					      record.device.bdf, &to->record);
 	if (error)
 		return iommu_liveupdate_errno(error);
-	/* Validation has seen to it; what is indexed by them must not depend on that. */
-	if (!incoming->domains[to->domain].live || !incoming->units[to->unit].live)
-		return -EINVAL;
+	error = link_device(incoming, to);
+	if (error)
+		return error;
+	INIT_LIST_HEAD(&to->owner->list);
 	to->owner->incoming = incoming;
 	to->owner->device = position;
-	to->owner->iommufd = to->record.owner_token;
-	incoming->domains[to->domain].nr_devices++;
+	to->nr_pages = incoming->pages.nr_used - nr_used;
 	to->state = IOMMU_INCOMING_CLAIMED;
 	return 0;
+}
+
+static int claim_attachment(struct iommu_incoming *incoming, u64 position)
+{
+	union iommuser_record record;
+	int error;
+
+	error = iommuser_restore_read(&incoming->machine, IOMMUSER_KIND_ATTACHMENT, position,
+				      &record);
+	if (error)
+		return error == -IOMMUSER_ENOENT ? 0 : iommu_liveupdate_errno(error);
+	return iommu_incoming_claim_attachment(incoming, &record.attachment,
+					       &incoming->attachments[position]);
 }
 
 static int claim_each(struct iommu_incoming *incoming, u64 count,
@@ -360,6 +506,10 @@ static int claim_all(struct iommu_incoming *incoming)
 	error = alloc_tables(incoming);
 	if (error)
 		return error;
+	incoming->step = "keys of iommufds";
+	error = note_iommufds(incoming);
+	if (error)
+		return error;
 	incoming->step = "claim of a unit";
 	error = claim_each(incoming, incoming->nr_units, claim_unit);
 	if (error)
@@ -368,10 +518,21 @@ static int claim_all(struct iommu_incoming *incoming)
 	error = claim_each(incoming, incoming->nr_domains, claim_domain);
 	if (error)
 		return error;
+	incoming->step = "HWPTs of domains";
+	error = claim_each(incoming,
+			   iommuser_restore_count(&incoming->machine, IOMMUSER_KIND_HWPT),
+			   note_hwpt);
+	if (error)
+		return error;
 	incoming->step = "claim of a device";
 	error = claim_each(incoming, incoming->nr_devices, claim_device);
 	if (error)
 		return error;
+	incoming->step = "PASIDs of devices";
+	error = claim_each(incoming, incoming->nr_attachments, claim_attachment);
+	if (error)
+		return error;
+	iommu_incoming_sort_attachments(incoming);
 	incoming->step = "claim of all tables";
 	if (iommu_incoming_inject(incoming->step))
 		return -ENOMEM;
@@ -394,10 +555,13 @@ int iommu_incoming_claim(struct iommu_incoming *incoming, const struct iommu_liv
 	int error;
 
 	incoming->ops = ops;
+	incoming->pages.settled = false;
 	incoming->step = "validation";
 	error = open_and_validate(incoming, level);
 	if (!error)
 		error = claim_all(incoming);
+	incoming->pages.last_pfn = 0;
+	incoming->pages.settled = true;
 	if (error) {
 		iommuser_restore_abort(&incoming->machine);
 		free_tables(incoming);
@@ -414,7 +578,8 @@ int iommu_incoming_claim(struct iommu_incoming *incoming, const struct iommu_liv
 
 /**
  * iommu_incoming_end() - free the records and all that was needed to read them
- * @incoming: nobody looks it up any more
+ * @incoming: nobody looks it up any more; everything of it has left or was
+ *	abandoned
  *
  * What was never claimed stays reserved.
  *
@@ -499,6 +664,7 @@ bool iommu_liveupdate_incoming_device(u32 segment, u32 bdf, struct iommuser_devi
 	switch (READ_ONCE(device->state)) {
 	case IOMMU_INCOMING_CLAIMED:
 	case IOMMU_INCOMING_RUNNING:
+	case IOMMU_INCOMING_HANDED_OVER:
 		*record = device->record;
 		return true;
 	default:
@@ -506,6 +672,30 @@ bool iommu_liveupdate_incoming_device(u32 segment, u32 bdf, struct iommuser_devi
 	}
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_incoming_device);
+
+bool iommu_liveupdate_record_left(u32 segment, u32 bdf)
+{
+	struct iommu_incoming_device *device;
+	struct iommu_incoming *incoming;
+
+	guard(rcu)();
+	incoming = rcu_dereference(iommu_incoming_current);
+	device = incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+	return !device || iommu_incoming_device_left(device);
+}
+EXPORT_SYMBOL_GPL(iommu_liveupdate_record_left);
+
+bool iommu_liveupdate_adopt_tables(u32 segment, u32 bdf)
+{
+	struct iommu_incoming_device *device;
+	struct iommu_incoming *incoming;
+
+	guard(rcu)();
+	incoming = rcu_dereference(iommu_incoming_current);
+	device = incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+	return device && READ_ONCE(device->state) == IOMMU_INCOMING_CLAIMED &&
+	       !test_and_set_bit(0, &device->adopted);
+}
 
 /* Boot */
 
@@ -533,25 +723,31 @@ int iommu_liveupdate_retrieve(u64 root, void **object)
  * iommu_liveupdate_finish() - for the FLB's finish
  * @object: of iommu_liveupdate_retrieve()
  *
- * Frees the records. Domains and owners of devices that run on restored state
- * live on until the devices are released. A device that never appeared keeps
- * its domain's tables for ever: its hardware entry still leads there. Of a
- * handover that was not claimed, everything stays reserved.
+ * By now all devices have left their restored domains, or were abandoned; what
+ * has not, because no session had its iommufd, is abandoned here. Then the
+ * records are freed. Of a handover that was not claimed, everything stays
+ * reserved.
  */
 void iommu_liveupdate_finish(void *object)
 {
 	struct iommu_incoming *incoming = object;
+	struct iommu_domain *unused;
 	bool last;
 	int error;
 
+	/* Nothing appears on restored state after this. */
+	if (incoming->claimed)
+		iommu_incoming_abandon_all(incoming);
 	scoped_guard(mutex, &iommu_incoming_lock) {
 		rcu_assign_pointer(iommu_incoming_current, NULL);
 		iommu_incoming_shown = NULL;
 	}
 	synchronize_rcu();
+	while ((unused = iommu_incoming_next_unused(incoming)))
+		iommu_domain_free(unused);
 	scoped_guard(mutex, &iommu_incoming_lock) {
 		error = iommu_incoming_end(incoming);
-		last = !incoming->nr_owned;
+		last = !WARN_ON(incoming->nr_owned);
 	}
 	if (error)
 		pr_err("pages of records are lost (%d)\n", error);

@@ -8,6 +8,8 @@
  *   iommu_liveupdate.fail_each=1	and then the next one, in a claim that is
  *					tried again, until one gets through
  *   iommu_liveupdate.fail_device=N	the Nth domain can't be made
+ *   iommu_liveupdate.fail_handover=N	the Nth step from now of what iommufds ask
+ *					for fails; also to be set at runtime
  */
 #define pr_fmt(fmt) "iommu: liveupdate: " fmt
 
@@ -20,9 +22,10 @@
 #undef MODULE_PARAM_PREFIX
 #define MODULE_PARAM_PREFIX "iommu_liveupdate."
 
-/* Steps that were come to, of the claim under way and of devices. */
+/* Steps that were come to, of the claim under way, of devices and of handing over. */
 static unsigned int nr_claim_steps;
 static unsigned int nr_device_steps;
+static unsigned int nr_handover_steps;
 
 static unsigned int fail_at;
 module_param(fail_at, uint, 0444);
@@ -32,6 +35,20 @@ module_param(fail_each, bool, 0444);
 
 static unsigned int fail_device;
 module_param(fail_device, uint, 0444);
+
+static unsigned int fail_handover;
+
+static int fail_handover_set(const char *value, const struct kernel_param *param)
+{
+	nr_handover_steps = 0;
+	return param_set_uint(value, param);
+}
+
+static const struct kernel_param_ops fail_handover_ops = {
+	.set = fail_handover_set,
+	.get = param_get_uint,
+};
+module_param_cb(fail_handover, &fail_handover_ops, &fail_handover, 0600);
 
 static bool hit(const char *step, unsigned int *nr_steps, unsigned int wanted)
 {
@@ -57,6 +74,15 @@ bool iommu_incoming_inject(const char *step)
 bool iommu_incoming_inject_device(const char *step)
 {
 	return hit(step, &nr_device_steps, fail_device);
+}
+
+/**
+ * iommu_incoming_inject_handover() - must this step of an iommufd fail?
+ * @step: what it is about
+ */
+bool iommu_incoming_inject_handover(const char *step)
+{
+	return hit(step, &nr_handover_steps, fail_handover);
 }
 
 /**

@@ -56,6 +56,16 @@ struct iommu_liveupdate_domain {
 };
 
 /**
+ * struct iommu_liveupdate_attachment - a PASID of a device while that is preserved
+ * @domain: what it is attached to
+ * @preserved: its record
+ */
+struct iommu_liveupdate_attachment {
+	struct iommu_liveupdate_domain *domain;
+	struct iommuser_preserved_attachment preserved;
+};
+
+/**
  * struct iommu_liveupdate_device - a device while it is preserved
  * @list: in the handover's devices
  * @dev: the device, whose dev->iommu->liveupdate points here from before its
@@ -63,6 +73,8 @@ struct iommu_liveupdate_domain {
  * @unit: its IOMMU
  * @domain: what it is attached to
  * @preserved: its record
+ * @nr_attachments: elements of @attachments
+ * @attachments: its PASIDs
  */
 struct iommu_liveupdate_device {
 	struct list_head list;
@@ -70,6 +82,8 @@ struct iommu_liveupdate_device {
 	struct iommu_liveupdate_unit *unit;
 	struct iommu_liveupdate_domain *domain;
 	struct iommuser_preserved_device preserved;
+	unsigned int nr_attachments;
+	struct iommu_liveupdate_attachment attachments[] __counted_by(nr_attachments);
 };
 
 /**
@@ -152,19 +166,26 @@ struct iommu_ikho_stream;
  */
 typedef int (*iommu_ikho_copy_fn)(void *ctx, void *to, u64 phys, u32 length);
 
+/* Where the record of @kind at @position stands; see struct iommu_ikho_origin. */
+typedef int (*iommu_ikho_state_fn)(void *ctx, u32 kind, u64 position);
+
 /**
  * struct iommu_ikho_origin - what a stream says about itself
  * @origin: "outgoing" or "incoming"
  * @root: physical address of the handover's root
  * @env: how the handover is read while its pages are listed
  * @copy: how pages are read afterwards, called without any lock held
- * @ctx: for @copy
+ * @state: where a unit, domain or device stands: enum iommuser_state, 0 for a
+ *	deleted record; -ESTALE as for @copy, and called likewise. NULL when
+ *	the image does not tell
+ * @ctx: for both
  */
 struct iommu_ikho_origin {
 	const char *origin;
 	u64 root;
 	const struct iommuser_env *env;
 	iommu_ikho_copy_fn copy;
+	iommu_ikho_state_fn state;
 	void *ctx;
 };
 

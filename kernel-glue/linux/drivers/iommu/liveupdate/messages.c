@@ -28,6 +28,8 @@ int iommu_liveupdate_errno(int error)
 		return -EBUSY;
 	case IOMMUSER_ENOENT:
 		return -ENOENT;
+	case IOMMUSER_ENODEV:
+		return -ENODEV;
 	case IOMMUSER_ENOMEM:
 		return -ENOMEM;
 	case IOMMUSER_EUNKNOWN:
@@ -56,6 +58,8 @@ const char *iommu_liveupdate_error_name(int error)
 		return "already done";
 	case IOMMUSER_ENOENT:
 		return "no such record";
+	case IOMMUSER_ENODEV:
+		return "a device is not there yet";
 	case IOMMUSER_ENOMEM:
 		return "out of memory";
 	case IOMMUSER_EREFUSED:

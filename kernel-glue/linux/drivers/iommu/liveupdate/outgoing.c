@@ -180,6 +180,17 @@ EXPORT_SYMBOL_GPL(iommu_liveupdate_preserve_domain);
 static void drop_device(struct iommu_liveupdate_handover *handover,
 			struct iommu_liveupdate_device *device);
 
+static bool uses_domain(const struct iommu_liveupdate_device *device,
+			const struct iommu_liveupdate_domain *domain)
+{
+	unsigned int i;
+
+	for (i = 0; i < device->nr_attachments; i++)
+		if (device->attachments[i].domain == domain)
+			return true;
+	return device->domain == domain;
+}
+
 static void drop_domain(struct iommu_liveupdate_handover *handover,
 			struct iommu_liveupdate_domain *preserved)
 {
@@ -189,7 +200,7 @@ static void drop_domain(struct iommu_liveupdate_handover *handover,
 
 	/* A device must not be handed over without its domain. */
 	list_for_each_entry_safe(device, next, &handover->devices, list) {
-		if (WARN_ON_ONCE(device->domain == preserved))
+		if (WARN_ON_ONCE(uses_domain(device, preserved)))
 			drop_device(handover, device);
 	}
 	WARN_ON(iommuser_unpreserve_hwpt(&handover->preserve, &preserved->preserved,
@@ -247,8 +258,59 @@ static bool modes_agree(const struct iommuser_iommu *iommu, const struct iommuse
 	}
 }
 
+/* The last PASIDs first. */
+static void drop_attachments(struct iommu_liveupdate_handover *handover,
+			     struct iommu_liveupdate_device *device, unsigned int nr_written)
+{
+	while (nr_written--)
+		WARN_ON(iommuser_unpreserve_attachment(&handover->preserve,
+						       &device->attachments[nr_written].preserved));
+}
+
+static int write_attachment(struct iommu_liveupdate_handover *handover,
+			    struct iommu_liveupdate_device *device,
+			    const struct iommu_liveupdate_pasid *pasid,
+			    struct iommu_liveupdate_attachment *attachment)
+{
+	const struct iommu_liveupdate_ops *ops = dev_iommu_ops(device->dev)->liveupdate_ops;
+	u32 did;
+	int error, ret;
+
+	ret = ops->describe_pasid(device->dev, pasid->pasid, pasid->domain, &did);
+	if (ret)
+		return ret;
+	attachment->domain = pasid->domain->liveupdate;
+	error = iommuser_preserve_attachment(&handover->preserve, &device->preserved,
+					     &attachment->domain->preserved, pasid->pasid, did,
+					     &attachment->preserved);
+	if (error)
+		pr_warn("%s: PASID %u can't be preserved: %s\n", dev_name(device->dev),
+			pasid->pasid, iommu_liveupdate_error_name(error));
+	return preserve_errno(error);
+}
+
+static int write_attachments(struct iommu_liveupdate_handover *handover,
+			     struct iommu_liveupdate_device *device,
+			     const struct iommu_liveupdate_pasid *pasids)
+{
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&iommu_liveupdate_lock);
+
+	for (i = 0; i < device->nr_attachments; i++) {
+		ret = write_attachment(handover, device, &pasids[i], &device->attachments[i]);
+		if (ret) {
+			drop_attachments(handover, device, i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
 static int write_device(struct iommu_liveupdate_handover *handover,
-			struct iommu_liveupdate_device *device, u64 iommufd)
+			struct iommu_liveupdate_device *device, u64 iommufd,
+			const struct iommu_liveupdate_pasid *pasids)
 {
 	const struct iommu_liveupdate_ops *ops = dev_iommu_ops(device->dev)->liveupdate_ops;
 	struct iommu_liveupdate_domain *domain = device->domain;
@@ -261,7 +323,7 @@ static int write_device(struct iommu_liveupdate_handover *handover,
 	ret = ops->describe_unit(device->unit->iommu, &unit);
 	if (ret)
 		return ret;
-	ret = ops->describe_device(device->dev, domain->domain, &request);
+	ret = ops->describe_device(device->dev, domain->domain, device->nr_attachments, &request);
 	if (ret)
 		return ret;
 	request.device.owner_token = iommufd;
@@ -278,9 +340,18 @@ static int write_device(struct iommu_liveupdate_handover *handover,
 		return preserve_errno(error);
 	}
 	WRITE_ONCE(device->unit->iommu->liveupdate, device->unit);
-	ret = ops->device_preserved(device->dev);
+	ret = write_attachments(handover, device, pasids);
 	if (ret)
-		WARN_ON(iommuser_unpreserve_device(&handover->preserve, &device->preserved));
+		goto err_device;
+	ret = ops->device_preserved(device->dev, pasids, device->nr_attachments);
+	if (ret)
+		goto err_attachments;
+	return 0;
+
+err_attachments:
+	drop_attachments(handover, device, device->nr_attachments);
+err_device:
+	WARN_ON(iommuser_unpreserve_device(&handover->preserve, &device->preserved));
 	return ret;
 }
 
@@ -319,7 +390,8 @@ const struct iommuser_iommu *iommu_liveupdate_unit_record(struct iommu_device *i
 }
 
 static int preserve_device(struct iommu_liveupdate_handover *handover,
-			   struct iommu_liveupdate_device *device, u64 iommufd)
+			   struct iommu_liveupdate_device *device, u64 iommufd,
+			   const struct iommu_liveupdate_pasid *pasids)
 {
 	struct device *dev = device->dev;
 	int ret;
@@ -330,10 +402,11 @@ static int preserve_device(struct iommu_liveupdate_handover *handover,
 	if (!device->unit)
 		return -ENOMEM;
 	/* First, so that no reset or PASID attachment can come in between. */
-	ret = iommu_group_set_liveupdate(dev, device->domain->domain, device);
+	ret = iommu_group_set_liveupdate(dev, device->domain->domain, pasids,
+					 device->nr_attachments, device);
 	if (ret)
 		goto put_unit;
-	ret = write_device(handover, device, iommufd);
+	ret = write_device(handover, device, iommufd, pasids);
 	if (ret)
 		goto clear_device;
 	list_add_tail(&device->list, &handover->devices);
@@ -355,16 +428,28 @@ static void drop_device(struct iommu_liveupdate_handover *handover,
 	lockdep_assert_held(&iommu_liveupdate_lock);
 
 	dev_iommu_ops(dev)->liveupdate_ops->device_unpreserved(dev);
+	drop_attachments(handover, device, device->nr_attachments);
 	WARN_ON(iommuser_unpreserve_device(&handover->preserve, &device->preserved));
 	WRITE_ONCE(dev->iommu->liveupdate, NULL);
 	put_unit(device->unit);
 	list_del(&device->list);
-	kfree(device);
+	kvfree(device);
 	note_change(handover);
 }
 
-int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *domain,
-				     u64 iommufd)
+static bool all_preserved(const struct iommu_liveupdate_pasid *pasids, unsigned int nr_pasids)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_pasids; i++)
+		if (!pasids[i].domain->liveupdate)
+			return false;
+	return true;
+}
+
+int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *domain, u64 iommufd,
+				     const struct iommu_liveupdate_pasid *pasids,
+				     unsigned int nr_pasids)
 {
 	struct iommu_liveupdate_device *device;
 	int ret;
@@ -375,16 +460,17 @@ int iommu_liveupdate_preserve_device(struct device *dev, struct iommu_domain *do
 		return -EOPNOTSUPP;
 
 	guard(mutex)(&iommu_liveupdate_lock);
-	if (!outgoing || !domain->liveupdate)
+	if (!outgoing || !domain->liveupdate || !all_preserved(pasids, nr_pasids))
 		return -ENOENT;
-	device = kzalloc_obj(*device);
+	device = kvzalloc_flex(*device, attachments, nr_pasids);
 	if (!device)
 		return -ENOMEM;
+	device->nr_attachments = nr_pasids;
 	device->dev = dev;
 	device->domain = domain->liveupdate;
-	ret = preserve_device(outgoing, device, iommufd);
+	ret = preserve_device(outgoing, device, iommufd, pasids);
 	if (ret)
-		kfree(device);
+		kvfree(device);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_preserve_device);

@@ -7,9 +7,11 @@
  * stays in D0, is not reset, keeps its attachment, and gets no VFs. LUO's
  * reference to the file keeps the device open.
  *
- * The next kernel leaves the device alone until its IOMMU state is finished.
- * Retrieving gives a cdev file; binding it to an iommufd is up to whoever owns
- * the IOMMU group then.
+ * In the next kernel the device goes on with its DMA on restored state, and is
+ * neither reset nor put to sleep until it has left that. Retrieving gives a
+ * cdev file; the device can be bound, through that or any other cdev file, to
+ * the retrieved iommufd that it was preserved with, and opening it leaves its
+ * DMA alone. Closing it stops it, as it always does.
  *
  * Locks, outermost first: LUO session, device lock (tried only: whoever waits
  * for the last user of a device holds it), device set, memory_lock. The last
@@ -203,7 +205,7 @@ static const void *find_file_data(u64 data)
 {
 	phys_addr_t head;
 
-	if (!data || !IS_ALIGNED(data, PAGE_SIZE) || kho_preserved_block(data, &head) < 0 ||
+	if (!data || !IS_ALIGNED(data, PAGE_SIZE) || kho_preserved_block(data, &head) != 0 ||
 	    head != data)
 		return NULL;
 	return phys_to_virt(data);
@@ -211,7 +213,7 @@ static const void *find_file_data(u64 data)
 
 static bool record_is_sound(const struct iommuser_vfio_pci_file_ser *record)
 {
-	return record->segment <= INT_MAX && record->bdf <= U16_MAX &&
+	return record->segment <= INT_MAX && record->bdf <= U16_MAX && record->device &&
 	       !(record->device_flags & ~KNOWN_FLAGS) &&
 	       !memchr_inv(record->reserved, 0, sizeof(record->reserved));
 }
@@ -232,6 +234,21 @@ static bool record_is_true(const struct iommuser_vfio_pci_file_ser *record)
 	return iommufd && iommufd->iommufd_token == record->iommufd_token;
 }
 
+static struct file *open_cdev(struct pci_dev *pdev, const struct iommuser_vfio_pci_file_ser *record)
+{
+	struct vfio_pci_core_device *vdev;
+	struct file *file;
+
+	file = vfio_liveupdate_open_cdev(&pdev->dev, vfio_pci_device_ops);
+	if (IS_ERR(file))
+		return file;
+	vdev = file_vdev(file);
+	mutex_lock(&vdev->vdev.dev_set->lock);
+	vdev->liveupdate_no_reset = !(record->device_flags & IOMMUSER_DEVICE_RESET_WORKS);
+	mutex_unlock(&vdev->vdev.dev_set->lock);
+	return file;
+}
+
 static struct file *open_incoming(const struct iommuser_vfio_pci_file_ser *record)
 {
 	struct file *file = ERR_PTR(-EINVAL);
@@ -244,14 +261,14 @@ static struct file *open_incoming(const struct iommuser_vfio_pci_file_ser *recor
 	if (!iommu_liveupdate_device_incoming(&pdev->dev))
 		file = ERR_PTR(-ENODATA);
 	else if (record_is_true(record))
-		file = vfio_liveupdate_open_cdev(&pdev->dev, vfio_pci_device_ops);
+		file = open_cdev(pdev, record);
 	pci_dev_put(pdev);
 	return file;
 }
 
 /*
  * LUO remembers the error of a failed retrieve, all but -EAGAIN: that is what
- * a device gives which is not bound to vfio-pci yet.
+ * a device gives which is not bound to vfio-pci yet, or for want of memory.
  */
 static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
 {
@@ -262,6 +279,8 @@ static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
 		file = open_incoming(record);
 	if (IS_ERR(file)) {
 		pr_warn("live update: file %#llx is not retrieved: %pe\n", args->token, file);
+		if (file == ERR_PTR(-ENOMEM) || file == ERR_PTR(-ENFILE))
+			return -EAGAIN;
 		return PTR_ERR(file);
 	}
 	args->file = file;
@@ -270,22 +289,24 @@ static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
 
 /*
  * While the device runs on restored state, the session is the only thing that
- * knows whose DMA it is. A file that could not be retrieved keeps the session
- * for the same reason.
+ * knows whose DMA it is. Retrieved or not: the device may have been bound
+ * through another cdev file, or given up. Where the record doesn't tell which
+ * device it is, there is still the iommufd's file to keep the session.
  */
 static bool vfio_pci_liveupdate_can_finish(struct liveupdate_file_op_args *args)
 {
-	struct vfio_pci_core_device *vdev;
+	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
 
-	if (args->retrieve_status <= 0)
-		return false;
-	vdev = file_vdev(args->file);
-	return !iommu_liveupdate_device_incoming(&vdev->pdev->dev);
+	return !record || !record_is_sound(record) ||
+	       iommu_liveupdate_record_left(record->segment, record->bdf);
 }
 
 static void vfio_pci_liveupdate_finish(struct liveupdate_file_op_args *args)
 {
-	if (find_file_data(args->serialized_data))
+	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
+
+	/* Else it may be something else's memory. */
+	if (record && record_is_sound(record))
 		kho_restore_free(phys_to_virt(args->serialized_data));
 }
 
