@@ -2,16 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Install the Debian packages that building (or also testing) needs, if any is missing.
 #
-# usage: install-deps.sh [build|test]
-#   build (the default): compiler, CMake and libraries; test: all that ./test.sh uses as well
+# usage: install-deps.sh [build|test|kernel]
+#   build (the default): compiler, CMake and libraries; test: all that ./test.sh uses as well; kernel: what
+#   building Linux and running it in QEMU takes, and nothing of the others
 # exit: 0 all there, or there is no apt-get to ask (said on stderr); 1 packages can't be installed; 2 wrong usage
 set -euo pipefail
 
 build_packages=(gcc libc6-dev make cmake pkg-config libkdumpfile-dev libfdt-dev libjson-c-dev zlib1g-dev)
 test_packages=(clang libclang-rt-14-dev llvm binutils libcmocka-dev python3 clang-tidy cppcheck shellcheck
 	valgrind libc6-dbg)
+kernel_packages=(gcc libc6-dev make flex bison bc cpio rsync patch xz-utils libelf-dev libssl-dev python3 perl sparse
+	qemu-system-x86 gdb debian-archive-keyring)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+usage() { say "usage: ${0##*/} [build|test|kernel]"; exit 2; }
 
 is_installed() {
 	dpkg-query -W -f '${Status}\n' "$1" 2> /dev/null | grep -q ' installed$'
@@ -21,9 +25,10 @@ packages=("${build_packages[@]}")
 case ${1:-build} in
 build) ;;
 test) packages+=("${test_packages[@]}") ;;
-*) say "usage: ${0##*/} [build|test]"; exit 2 ;;
+kernel) packages=("${kernel_packages[@]}") ;;
+*) usage ;;
 esac
-[ $# -le 1 ] || { say "usage: ${0##*/} [build|test]"; exit 2; }
+[ $# -le 1 ] || usage
 
 if ! command -v apt-get > /dev/null || ! command -v dpkg-query > /dev/null; then
 	say "no apt-get here; going on, but what these Debian packages hold must be installed: ${packages[*]}"

@@ -156,14 +156,14 @@ def measure(kernel, agent, case):
 class Results:
     """What was counted in all runs of each case, kept in a file of one JSON text a line."""
 
-    def __init__(self, path):
+    def __init__(self, path, kind=Case):
         self._path = path
         self._counts = {}
         if path and os.path.exists(path):
             with open(path, encoding="ascii") as file:
                 for line in file:
                     case, counts = json.loads(line)
-                    self._counts.setdefault(Case(*case), []).append(counts)
+                    self._counts.setdefault(kind(*case), []).append(counts)
 
     def add(self, case, counts):
         """One more run."""
@@ -285,12 +285,12 @@ def parse_arguments():
     return parser.parse_args()
 
 
-def run_all(kernel, cases, runs, jobs, results):
+def run_all(kernel, cases, runs, jobs, results, function=measure):
     """Each case until it has run often enough."""
     with tempfile.TemporaryDirectory(prefix="iommuser-bench-") as directory:
         agent = compile_agent(kernel.headers, os.path.join(directory, "agent"))
         with concurrent.futures.ThreadPoolExecutor(max_workers=jobs) as pool:
-            waiting = {pool.submit(measure, kernel, agent, case): case
+            waiting = {pool.submit(function, kernel, agent, case): case
                        for run in range(runs) for case in cases if results.runs(case) <= run}
             try:
                 for done in concurrent.futures.as_completed(waiting):

@@ -5,24 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/iommufd.h>
+#include <linux/iommufd_liveupdate.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* A kernel without the glue has no such header; the agent serves both. */
-#if __has_include(<linux/iommufd_liveupdate.h>)
-#include <linux/iommufd_liveupdate.h>
-#else
-#include <linux/types.h>
-struct iommu_hwpt_liveupdate_mark {
-	__u32 size;
-	__u32 hwpt_id;
-	__aligned_u64 hwpt_token;
-};
-#define IOMMUFD_CMD_HWPT_LIVEUPDATE_MARK 0xc0
-#define IOMMU_HWPT_LIVEUPDATE_MARK _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_LIVEUPDATE_MARK)
-#endif
 
 static int control(int fd, unsigned long request, void *argument)
 {
@@ -319,6 +306,54 @@ static int run_mark(struct call *call)
 	return control(iommufd->fd, IOMMU_HWPT_LIVEUPDATE_MARK, &argument);
 }
 
+/* mark-pasid IOMMUFD DEVICE PASID [reserved=N]: the attachment of a PASID, likewise */
+static int run_mark_pasid(struct call *call)
+{
+	struct iommu_device_liveupdate_mark_pasid mark = { .size = sizeof(mark) };
+	uint64_t device, pasid, reserved;
+	struct object *iommufd;
+	int err;
+
+	if ((err = object_at(call, 0, &iommufd)) || (err = number_at(call, 1, &device)) ||
+	    (err = number_at(call, 2, &pasid)) ||
+	    (err = number_option(call, "reserved", 0, &reserved)))
+		return err;
+	mark.dev_id = (uint32_t)device;
+	mark.pasid = (uint32_t)pasid;
+	mark.__reserved = (uint32_t)reserved;
+	return control(iommufd->fd, IOMMU_DEVICE_LIVEUPDATE_MARK_PASID, &mark);
+}
+
+/*
+ * hwpt-restore IOMMUFD TOKEN [flags=N] [reserved=N] [size=N] [tail=N]: the id of a preserved HWPT,
+ * also beside EBUSY
+ */
+static int run_hwpt_restore(struct call *call)
+{
+	struct {
+		struct iommu_hwpt_liveupdate_restore restore;
+		uint64_t tail;
+	} argument = { 0 };
+	uint64_t token, flags, reserved, size;
+	struct object *iommufd;
+	int err;
+
+	if ((err = object_at(call, 0, &iommufd)) || (err = number_at(call, 1, &token)) ||
+	    (err = number_option(call, "flags", 0, &flags)) ||
+	    (err = number_option(call, "reserved", 0, &reserved)) ||
+	    (err = number_option(call, "size", sizeof(argument.restore), &size)) ||
+	    (err = number_option(call, "tail", 0, &argument.tail)))
+		return err;
+	argument.restore.size = (uint32_t)size;
+	argument.restore.flags = (uint32_t)flags;
+	argument.restore.hwpt_token = token;
+	argument.restore.__reserved = (uint32_t)reserved;
+	err = control(iommufd->fd, IOMMU_HWPT_LIVEUPDATE_RESTORE, &argument);
+	if (!err || err == -EBUSY)
+		reply(call, " %u", argument.restore.out_hwpt_id);
+	return err;
+}
+
 /* clang-format off */
 const struct command iommufd_commands[] = {
 	{ "iommufd", 1, run_iommufd },
@@ -334,6 +369,8 @@ const struct command iommufd_commands[] = {
 	{ "dirty-bitmap", 4, run_dirty_bitmap },
 	{ "hw-info", 2, run_hw_info },
 	{ "mark", 3, run_mark },
+	{ "mark-pasid", 3, run_mark_pasid },
+	{ "hwpt-restore", 2, run_hwpt_restore },
 	{ 0 },
 };
 /* clang-format on */

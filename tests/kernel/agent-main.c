@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,8 @@ static struct object objects[AGENT_OBJECTS];
 static int port = -1;
 
 static const struct command *const tables[] = {
-	memory_commands, iommufd_commands, pci_commands,
-	luo_commands,	 kexec_commands,   file_commands,
+	memory_commands, iommufd_commands, pci_commands,     luo_commands,
+	kexec_commands,	 file_commands,	   process_commands, storm_commands,
 };
 
 void reply(struct call *call, const char *format, ...)
@@ -289,15 +290,44 @@ static int run_command(const struct command *command, struct call *call)
 	return err;
 }
 
+static void write_error(int err)
+{
+	const char *error = strerrorname_np(err);
+
+	write_port("err ", 4);
+	write_port(error ? error : "EUNKNOWN", error ? strlen(error) : 8);
+}
+
+/* in NAME COMMAND...: have a copy of ours (fork NAME) carry out a command */
+static void execute_elsewhere(char *words, char *text)
+{
+	char *command = strchr(words, ' ');
+	size_t length;
+	int err = -EBADMSG;
+
+	if (command) {
+		*command++ = 0;
+		err = forward_command(words, command, text, AGENT_REPLY_MAX, &length);
+	}
+	if (err)
+		write_error(-err);
+	else
+		write_port(text, length);
+	write_port("\n", 1);
+}
+
 static void execute(char *line, char *text)
 {
 	struct call call = { .reply = text };
 	const struct command *command;
-	const char *error;
 	char *name;
 	int err;
 
 	text[0] = 0;
+	if (!strncmp(line, "in ", 3)) {
+		execute_elsewhere(line + 3, text);
+		return;
+	}
 	name = split_words(&call, line);
 	command = name ? find_command(name) : NULL;
 	if (!command)
@@ -306,25 +336,24 @@ static void execute(char *line, char *text)
 		err = refuse(&call, EBADMSG, "too few arguments");
 	else
 		err = run_command(command, &call);
-	if (err) {
-		error = strerrorname_np(-err);
-		write_port("err ", 4);
-		write_port(error ? error : "EUNKNOWN", error ? strlen(error) : 8);
-	} else {
+	if (err)
+		write_error(-err);
+	else
 		write_port("ok", 2);
-	}
 	write_port(call.reply, call.length);
 	write_port("\n", 1);
 }
 
-static void __attribute__((noreturn)) serve(void)
+static void __attribute__((noreturn)) serve(int commands)
 {
 	static char line[AGENT_LINE_MAX], text[AGENT_REPLY_MAX];
 	size_t used = 0;
 
 	for (;;) {
-		ssize_t got = read(port, line + used, 1);
+		ssize_t got = read(commands, line + used, 1);
 
+		if (!got && getpid() != 1)
+			_exit(0);
 		if (got <= 0)
 			continue;
 		if (line[used] != '\n') {
@@ -335,6 +364,29 @@ static void __attribute__((noreturn)) serve(void)
 		used = 0;
 		execute(line, text);
 	}
+}
+
+static bool is_kept(const struct call *call, const struct object *object)
+{
+	unsigned int i;
+
+	for (i = 1; i < call->count; i++)
+		if (!strcmp(call->words[i], object->name))
+			return true;
+	return false;
+}
+
+/* A child that was just forked goes on with nothing open but what "fork" names. */
+void become_copy(struct call *call, int commands, int answers)
+{
+	unsigned int i;
+
+	for (i = 0; i < AGENT_OBJECTS; i++)
+		if (objects[i].name[0] && !is_kept(call, &objects[i]))
+			free_object(&objects[i]);
+	close(port);
+	port = answers;
+	serve(commands);
 }
 
 static void mount_all(void)
@@ -380,10 +432,11 @@ int main(void)
 	int length;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
+	signal(SIGPIPE, SIG_IGN);
 	mount_all();
 	open_port();
 	uname(&name);
 	length = snprintf(hello, sizeof(hello), "\nhello %s\n", name.release);
 	write_port(hello, (size_t)length);
-	serve();
+	serve(port);
 }

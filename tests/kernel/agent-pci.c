@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Commands of the agent for PCI devices: drivers, config space, vfio's cdev, QEMU's edu device. */
 #include "agent.h"
+#include "edu.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,16 +16,6 @@
 #include <unistd.h>
 
 #define DEVICES "/sys/bus/pci/devices/"
-
-#define EDU_IDENTITY 0x00
-#define EDU_DMA_SOURCE 0x80
-#define EDU_DMA_TARGET 0x88
-#define EDU_DMA_COUNT 0x90
-#define EDU_DMA_COMMAND 0x98
-#define EDU_DMA_START 1UL
-#define EDU_DMA_TO_RAM 2UL
-#define EDU_BUFFER 0x40000UL
-#define EDU_BUSY_MS 5000
 
 static int device_file(struct call *call, const char *bdf, const char *name, char *path)
 {

@@ -68,6 +68,8 @@ extern const struct command pci_commands[];
 extern const struct command luo_commands[];
 extern const struct command kexec_commands[];
 extern const struct command file_commands[];
+extern const struct command process_commands[];
+extern const struct command storm_commands[];
 
 void reply(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_hex(struct call *call, const void *bytes, size_t length);
@@ -87,5 +89,9 @@ int map_object(struct object *object, size_t size, int64_t offset);
 
 int write_file(const char *path, const void *bytes, size_t length);
 void flush_report(void);
+
+int forward_command(const char *name, const char *command, char *answer, size_t room,
+		    size_t *length);
+void become_copy(struct call *call, int commands, int answers) __attribute__((noreturn));
 
 #endif /* AGENT_H */

@@ -13,8 +13,6 @@ set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 jobs=${LAB_JOBS:-$(nproc)}
-packages=(gcc libc6-dev make flex bison bc cpio rsync patch xz-utils libelf-dev libssl-dev python3 perl sparse
-	qemu-system-x86 debian-archive-keyring)
 failed=0
 skipped=0
 
@@ -32,23 +30,6 @@ record() {
 	else
 		cat
 	fi
-}
-
-install_packages() {
-	local package missing=()
-
-	for package in "${packages[@]}"; do
-		dpkg-query -W -f '${Status}' "$package" 2> /dev/null |
-			grep -q ' installed$' || missing+=("$package")
-	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "$(id -u)" = 0 ] || { say "not root, and these packages are missing: ${missing[*]}"; return 1; }
-	say "installing ${missing[*]}"
-	{
-		apt-get -qq update &&
-			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-				--no-install-recommends "${missing[@]}"
-	} >&2
 }
 
 # built FLAVOUR VERSION: sets $build; 77 and any other status of build.sh are passed on
@@ -131,7 +112,7 @@ case $#:$level in
 *) sed -n '5,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { echo "all.sh: IOMMU_KHO_DUMP must name the tool" >&2; exit 2; }
-if ! install_packages; then
+if ! "$here/../../scripts/install-deps.sh" kernel; then
 	skip_suite packages "the packages can't be installed"
 	exit 77
 fi

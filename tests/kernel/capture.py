@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Carry a device's IOMMU state through a live update and keep what it looked like: memory at the
-jump, the stream of the next kernel, and what the kernels' own debugfs said at these moments.
+jump, the stream of the next kernel, then and when the device was taken back, and what the kernels'
+own debugfs said at these moments.
 
 usage: capture.py --kernel DIR [--mode MODE]... OUTDIR
 tests/lab/fixtures.sh makes the bundled fixtures out of it; tests/lab/README.md lists the files.
@@ -21,6 +22,7 @@ sys.dont_write_bytecode = True
 
 # pylint: disable=wrong-import-position
 import preserving
+import resuming
 import run
 import steps
 from harness import Lab, Skip, check, equal
@@ -81,7 +83,23 @@ class Capture:
         vm.kexec()
         vm.jump_stopped()
         vm.dump(os.path.realpath(self.path("jump.elf")))
-        return page, root, domain
+        return guest, page, root, domain
+
+    def taken_back(self, vm, guest):
+        """What the stream says when the device has moved to an HWPT of its own kernel."""
+        takeover = resuming.Takeover(vm, guest)
+        takeover.run(until=f"replace {guest.cdev}")
+        left = preserving.pull(vm, preserving.INCOMING, self.path("left.ikho"))
+        # Where its DMA goes now is in tables that are no part of the handover.
+        preserving.verify(self.lab, left)
+        equal(preserving.translate(self.lab, left, steps.IOVA + steps.COPY_TO)["phys"], None,
+              "where the device's DMA goes according to the stream of a device that has left")
+        shown = preserving.show(self.lab, left)
+        equal([shown[kind][0]["state"] for kind in ("iommus", "domains", "devices")],
+              ["restored", "handed-over", "left"], "states")
+        self.keep_entries(vm, "left-dmar.txt")
+        self.keep(vm, "liveupdate/state", "left-state.txt")
+        takeover.run(after=f"replace {guest.cdev}")
 
     def check(self, image, page):
         """An image that isn't sound, or doesn't lead to the memfd, is no fixture."""
@@ -93,7 +111,7 @@ class Capture:
         """Do it all; returns lines for glue.env."""
         vm = self.lab.start()
         release = vm.ok("ping")
-        page, root, domain = self.before(vm)
+        guest, page, root, domain = self.before(vm)
         vm.land()
         self.check(self.path("jump.elf"), page)
         incoming = preserving.pull(vm, preserving.INCOMING, self.path("incoming.ikho"))
@@ -103,9 +121,9 @@ class Capture:
         self.keep(vm, "liveupdate/state", "incoming-state.txt")
         equal(vm.faults(), [], "DMAR faults")
         steps.edu_copy(vm, preserving.resource(vm))
-        steps.reopen_session(vm)
-        steps.retrieve_memory(vm)
-        steps.check_copied(vm, "memory0")
+        self.taken_back(vm, guest)
+        steps.check_copied(vm, guest.memory)
+        equal(vm.faults(), [], "DMAR faults")
         self.lab.check_consoles([])
         key = self.lab.mode.upper().replace("-", "_") + "_GLUE"
         return [f"{key}_KERNEL_RELEASE={release}", f"{key}_VTD_ROOT={root}",

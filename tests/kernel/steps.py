@@ -217,20 +217,21 @@ class VirtioRng:
     """
 
     QUEUE = 8
-    RING = 0x8000
-    AVAILABLE = 0x8100
-    USED = 0x8200
-    BUFFERS = 0x9000
+    # Offsets from the place of the queue in the memory.
+    AVAILABLE = 0x100
+    USED = 0x200
+    BUFFERS = 0x1000
     LENGTH = 64
 
-    def __init__(self, vm, memory="memory0", iova=IOVA, cdev="cdev1"):
+    def __init__(self, vm, memory="memory0", iova=IOVA, cdev="cdev1", at=0x8000):
         self.vm = vm
         self.memory = memory
         self.iova = iova
         self.cdev = cdev
+        self.at = at
         self.posted = 0
+        self.notify = None
         self._common = None
-        self._notify = None
 
     def start(self):
         """Find the device's structures, negotiate, set the queue up."""
@@ -244,27 +245,28 @@ class VirtioRng:
         equal(self._common_read(20, 1) & 8, 8, "virtio's FEATURES_OK")
         self._common_write(22, 2, 0)
         self._common_write(24, 2, self.QUEUE)
-        for at, offset in ((32, self.RING), (40, self.AVAILABLE), (48, self.USED)):
-            address = self.iova + offset
-            self._common_write(at, 4, address & 0xffffffff)
-            self._common_write(at + 4, 4, address >> 32)
-        self.vm.ok(f"poke {self.memory} {self.AVAILABLE:#x} 01000000")
-        self.vm.ok(f"poke {self.memory} {self.USED:#x} 00000000")
+        for register, offset in ((32, 0), (40, self.AVAILABLE), (48, self.USED)):
+            address = self.iova + self.at + offset
+            self._common_write(register, 4, address & 0xffffffff)
+            self._common_write(register + 4, 4, address >> 32)
+        self.vm.ok(f"poke {self.memory} {self.at + self.AVAILABLE:#x} 01000000")
+        self.vm.ok(f"poke {self.memory} {self.at + self.USED:#x} 00000000")
         self._common_write(28, 2, 1)
         self._common_write(20, 1, 15)
 
     def post(self):
         """Offer one more buffer; returns its offset in the memory."""
-        offset = self.BUFFERS + self.posted * self.LENGTH
+        offset = self.at + self.BUFFERS + self.posted * self.LENGTH
         slot = self.posted % self.QUEUE
         descriptor = struct.pack("<QIHH", self.iova + offset, self.LENGTH, 2, 0)
-        self.vm.ok(f"poke {self.memory} {self.RING + 16 * slot:#x} {descriptor.hex()}")
-        self.vm.ok(f"poke {self.memory} {self.AVAILABLE + 4 + 2 * slot:#x} "
+        available = self.at + self.AVAILABLE
+        self.vm.ok(f"poke {self.memory} {self.at + 16 * slot:#x} {descriptor.hex()}")
+        self.vm.ok(f"poke {self.memory} {available + 4 + 2 * slot:#x} "
                    f"{struct.pack('<H', slot).hex()}")
         self.posted += 1
-        self.vm.ok(f"poke {self.memory} {self.AVAILABLE + 2:#x} "
+        self.vm.ok(f"poke {self.memory} {available + 2:#x} "
                    f"{struct.pack('<H', self.posted).hex()}")
-        bar, offset_in_bar = self._notify
+        bar, offset_in_bar = self.notify
         self.vm.ok(f"mmio-write {bar} {offset_in_bar} 2 0")
         return offset
 
@@ -282,6 +284,12 @@ class VirtioRng:
         equal(len(data), self.LENGTH, "bytes for one buffer")
         self.vm.feed_rng(data)
 
+    def reach(self, vm, bdf):
+        """In the next kernel, which knows the device by its address: have its registers mapped."""
+        self.vm = vm
+        bar = self.notify[0]
+        vm.ok(f"resource {bar} {bdf} {bar[-1]}")
+
     def _find_structures(self):
         at = self._config(0x34, 1)
         bars = set()
@@ -293,10 +301,10 @@ class VirtioRng:
                     self._common = (f"{self.cdev}-bar{bar}", offset)
                     bars.add(bar)
                 elif kind == 2:
-                    self._notify = (f"{self.cdev}-bar{bar}", offset)
+                    self.notify = (f"{self.cdev}-bar{bar}", offset)
                     bars.add(bar)
             at = self._config(at + 1, 1)
-        check(self._common and self._notify, "no virtio structures in config space")
+        check(self._common and self.notify, "no virtio structures in config space")
         for bar in sorted(bars):
             self.vm.ok(f"bar {self.cdev}-bar{bar} {self.cdev} {bar}")
 

@@ -29,6 +29,10 @@ PANIC = re.compile(r"Kernel panic - not syncing: .*")
 FAULT = re.compile(r"DMAR: \[(DMA|INTR).*")
 SLOWER = float(os.environ.get("LAB_TIME_FACTOR", "1"))
 HERE = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+GLUE_HEADERS = os.path.join(ROOT, "kernel-glue/linux/include/uapi")
+# Goes into the root of every initramfs.
+EXAMPLE = "live-update-vmm"
 
 
 class VmError(Exception):
@@ -74,13 +78,19 @@ class Kernel:
         return "n"
 
 
+def compile_program(headers, sources, out):
+    """Build a static program with a kernel's headers, and the glue's for kernels without it."""
+    subprocess.run([os.environ.get("CC", "gcc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall",
+                    "-Wextra", "-Werror", "-static", "-isystem", GLUE_HEADERS, "-isystem", headers,
+                    "-o", out] + sources, check=True)
+
+
 def compile_agent(headers, out):
-    """Build the static agent."""
+    """Build the agent, and beside it the example of a virtual machine monitor."""
     sources = sorted(os.path.join(HERE, name) for name in os.listdir(HERE)
                      if name.startswith("agent-") and name.endswith(".c"))
-    subprocess.run([os.environ.get("CC", "gcc"), "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall",
-                    "-Wextra", "-Werror", "-static", "-isystem", headers, "-o", out] + sources,
-                   check=True)
+    compile_program(headers, sources, out)
+    compile_program(headers, [os.path.join(ROOT, "examples", EXAMPLE + ".c")], f"{out}-{EXAMPLE}")
     return out
 
 
@@ -106,10 +116,12 @@ def pack(files):
 def nested_initrd(agent, kernels, files):
     """The initramfs of the first of some kernels: it holds the next kernel and its initramfs."""
     with open(agent, "rb") as file:
-        init = file.read()
+        programs = {"/init": file.read()}
+    with open(f"{agent}-{EXAMPLE}", "rb") as file:
+        programs["/" + EXAMPLE] = file.read()
     initrd = None
     for index in reversed(range(len(kernels))):
-        contents = {"/init": init}
+        contents = dict(programs)
         if initrd is not None:
             with open(kernels[index + 1].image, "rb") as file:
                 contents["/kernel"] = file.read()
@@ -131,7 +143,8 @@ class VM:
 
     def __init__(self, directory, agent, kernels, mode, *, qemu=("qemu-system-x86_64",),
                  memory="256M", processors=2, cmdline="", devices=(), unit=None, edu=True,
-                 rng=False, files=None, scratch="32M,16M,16M", name="vm"):
+                 rng=False, files=None, scratch="32M,16M,16M", name="vm",
+                 accelerator=("-accel", "tcg,thread=multi")):
         self.dir = directory
         self.kernels = list(kernels)
         self.mode = mode
@@ -152,9 +165,10 @@ class VM:
         initrd = os.path.join(directory, "initrd")
         with open(initrd, "wb") as file:
             file.write(nested_initrd(agent, self.kernels, files or {}))
-        # QEMU goes when we go, however that happens.
+        # QEMU goes when we go, however that happens. On a busy host one boot in some hundreds hung
+        # where Linux takes the HPET for its clock.
         words = ["setpriv", "--pdeathsig", "KILL", "--"] + list(qemu) + [
-            "-accel", "tcg,thread=multi", "-M", "q35", "-m", memory,
+            *accelerator, "-M", "q35,hpet=off", "-m", memory,
             "-smp", str(processors),
             "-nodefaults", "-no-user-config", "-display", "none", "-S",
             "-action", "reboot=shutdown,shutdown=pause",

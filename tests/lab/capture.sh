@@ -12,8 +12,6 @@ here=$(dirname "$(realpath "$0")")
 cache=${IOMMUSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/iommuser}
 memory=${LAB_MEMORY:-256M}
 limit=${LAB_TIMEOUT:-180}
-packages=(gcc libc6-dev make flex bison bc cpio rsync xz-utils libelf-dev libssl-dev
-	qemu-system-x86 gdb debian-archive-keyring)
 qemu=
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -24,23 +22,6 @@ usage() { say "usage: ${0##*/} [legacy|scalable|all] OUTDIR"; exit 2; }
 cleanup() {
 	[ -z "$qemu" ] || kill "$qemu" 2> /dev/null || true
 	rm -rf "$work"
-}
-
-install_packages() {
-	local package missing=()
-
-	for package in "${packages[@]}"; do
-		dpkg-query -W -f '${Status}' "$package" 2> /dev/null |
-			grep -q ' installed$' || missing+=("$package")
-	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "$(id -u)" = 0 ] || skip "not root, and these packages are missing: ${missing[*]}"
-	say "installing ${missing[*]}"
-	{
-		apt-get -qq update &&
-			DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
-				--no-install-recommends "${missing[@]}"
-	} >&2 || skip "the packages can't be installed"
 }
 
 pack() {
@@ -200,7 +181,7 @@ outdir=$(realpath "$2")
 
 work=$(mktemp -d)
 trap cleanup EXIT
-install_packages
+"$here/../../scripts/install-deps.sh" kernel || skip "the packages can't be installed"
 mkdir -p "$cache"
 build=$("$here/build-kernel.sh")
 make_initramfs "$build"

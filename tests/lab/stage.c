@@ -31,6 +31,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../kernel/edu.h"
+
 #define REPORT_PORT "/dev/ttyS1"
 #define EDU_BDF "0000:00:04.0"
 #define EDU_SYSFS "/sys/bus/pci/devices/" EDU_BDF
@@ -49,16 +51,6 @@
 #define DMA_SOURCE 0UL
 #define DMA_TARGET 0x1fcf80UL
 #define DMA_LENGTH 256UL
-
-#define EDU_IDENTITY 0x00
-#define EDU_DMA_SOURCE 0x80
-#define EDU_DMA_TARGET 0x88
-#define EDU_DMA_COUNT 0x90
-#define EDU_DMA_COMMAND 0x98
-#define EDU_DMA_START 1UL
-#define EDU_DMA_TO_RAM 2UL
-#define EDU_BUFFER 0x40000UL
-#define EDU_BUSY_MS 5000
 
 static int report_fd = STDOUT_FILENO;
 

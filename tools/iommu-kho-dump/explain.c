@@ -513,8 +513,11 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		REDO REPORT_IOMMU),
 	EXPLAIN(REC_VALUE,
 		"%r has %f in %n, which is out of range",
-		"The value is not one that the format or the hardware allows. " REFUSED,
-		REDO REPORT_IOMMU),
+		"The value is not one that the format or the hardware allows. " REFUSED
+		" In the log of a kernel that is booting: this machine's unit is not there, is off, or "
+		"runs in another mode than the record says.",
+		REDO "A kernel that says it while it boots needs the IOMMU parameters of the kernel "
+		"before. " REPORT_IOMMU),
 	EXPLAIN(REC_PRE,
 		"%r has page requests enabled",
 		"Nobody serves page requests while one kernel hands over to the next: requests "
@@ -576,7 +579,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"Look whether this kernel has CONFIG_IOMMU_LIVEUPDATE, and for \"DMAR: Translation was "
 		"enabled\" in its log. If it has not, take memory that the devices could reach for "
 		"damaged, and boot a kernel with the option before the next live update. The "
-		"state itself: verify and maps with --flb ROOT --abi iommuser-v1."),
+		"state itself: verify and show with --flb ROOT --abi iommuser-v1."),
 	EXPLAIN(REC_STATE_COUNT,
 		"the image tells where %F %d records stand; the chain has %E",
 		"An image of the handover that a kernel came up with tells, record by record, how "
@@ -944,7 +947,8 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 	EXPLAIN(CLOSURE_UNKNOWN,
 		"what is preserved is not known, so nothing could be checked against it",
 		"The image has no readable KHO memory map and carries no list of preserved "
-		"memory; the checks that everything reachable is preserved were left out."
+		"memory; the checks that everything reachable is preserved were left out. The files "
+		"outgoing and incoming of debugfs never carry it: there it is as it should be."
 		IF_POST_BOOT,
 		RECAPTURE),
 

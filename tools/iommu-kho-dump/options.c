@@ -97,7 +97,8 @@ static const char usage_text[] =
 	"  --post-boot        short for --origin post-boot\n"
 	"\n"
 	"PHYS is 0x...; exit status: 0 fine (warnings too), 1 verify found errors or\n"
-	"lacks metadata, 2 wrong usage, 3 unreadable or no handover, 4 internal error.\n";
+	"lacks metadata, translate found no page; 2 wrong usage; 3 unreadable or no\n"
+	"handover; 4 internal error, or the output can't be written.\n";
 
 static enum options_result wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

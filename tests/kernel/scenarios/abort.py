@@ -47,11 +47,7 @@ def abort_and_again(lab):
             equal(iommu_pages(vm), pages, "pages of IOMMU tables after the abort")
     vm.kexec()
     vm.jump()
-    steps.edu_copy(vm, preserving.resource(vm))
-    steps.reopen_session(vm)
-    steps.retrieve_memory(vm, memory=guest.memory)
-    steps.check_copied(vm, guest.memory)
-    equal(vm.faults(), [], "DMAR faults")
+    preserving.carried(vm, guest)
 
 
 @scenario("abort-leaves-nothing", needs=["glue", "tool"])
@@ -180,7 +176,4 @@ def wrong_order(lab):
     vm.err(["EBUSY", "EEXIST"], f"preserve session0 0x999 {guest.cdev}")
     vm.kexec()
     vm.jump()
-    steps.edu_copy(vm, preserving.resource(vm))
-    steps.reopen_session(vm)
-    steps.retrieve_memory(vm, memory=guest.memory)
-    steps.check_copied(vm, guest.memory)
+    preserving.carried(vm, guest)

@@ -232,7 +232,8 @@ def memfd_folios_few(lab):
         memfd = handover.memfd(steps.SESSION + "0", TOKENS[0])
         handover.gdb.write_u64(memfd.nr_folios_at, memfd.nr_folios - 1)
 
-    vm, _, _ = at_the_jump(lab, forge)
+    vm, _, found = at_the_jump(lab, forge)
+    check("LUO-29" in found.get("warning", ()), f"verify found {found}, not LUO-29")
     land(vm)
     vm.ok(f"retrieve session0 {TOKENS[0]:#x} memory0")
     vm.ok("mmap memory0")

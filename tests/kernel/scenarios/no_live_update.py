@@ -73,10 +73,18 @@ def power_off(lab):
     vm.wait_console(r"reboot: (Power down|System halted)", alive=False)
 
 
+def start_with_crash_memory(lab, *kernels, **plain):
+    """A machine with room for a crash kernel; one with KASAN needs more of everything."""
+    if lab.kernel.option("CONFIG_KASAN") == "y":
+        return lab.start(*kernels, memory="2G", cmdline="crashkernel=384M",
+                         scratch="128M,640M,64M")
+    return lab.start(*kernels, cmdline="crashkernel=128M", **plain)
+
+
 @scenario("crash-kernel-while-preserved", needs=["glue", "MAGIC_SYSRQ=y"])
 def crash_kernel_while_preserved(lab):
     """A panic while state is preserved is no live update: the crash kernel ignores it."""
-    vm = lab.start(memory="512M", cmdline="crashkernel=128M")
+    vm = start_with_crash_memory(lab, memory="512M")
     preserving.preserved_guest(vm)
     vm.kexec(options="crash=1")
     vm.crash()
@@ -92,8 +100,8 @@ def crash_kernel(lab):
     Its memory has to come out of KHO's scratch areas, as all that a kernel allocates early after a
     live update: they must be larger than crashkernel= asks for.
     """
-    vm = lab.start(lab.kernel, lab.kernel, lab.kernel, memory="768M", cmdline="crashkernel=128M",
-                   scratch="32M,192M,16M")
+    vm = start_with_crash_memory(lab, lab.kernel, lab.kernel, lab.kernel, memory="768M",
+                                 scratch="32M,192M,16M")
     preserving.preserved_guest(vm)
     vm.kexec()
     vm.jump()
@@ -147,4 +155,4 @@ def next_without(lab):
     _ = vm.gdb
     status, found = lab.codes(vm.dump("after.elf"))
     vm.resume()
-    lab.note(f"verify of a dump of that kernel: exit status {status}, {found}")
+    equal((status, found), (0, {"warning": {"REC-25"}}), "verify of a dump of that kernel")

@@ -169,25 +169,6 @@ def fault_queue(lab):
     preserving.preserve(vm, guest)
 
 
-@scenario("refused-pasid", modes=["scalable", "first-stage"])
-def pasid(lab):
-    """An HWPT made for PASIDs is refused; so would be a device with a PASID attached."""
-    vm = lab.start()
-    guest = steps.edu_guest(vm)
-    preserving.mark(vm, guest)
-    hwpt = vm.num(f"hwpt {guest.iommufd} {guest.device} {guest.ioas} pasid=1")
-    vm.ok(f"mark {guest.iommufd} {hwpt} 2")
-    refuse(vm, guest, "EOPNOTSUPP")
-    error = vm.attempt(f"attach {guest.cdev} {hwpt} pasid=7")
-    lab.note(f"attaching a PASID: {error or 'done'}")
-    if error is None:
-        vm.ok(f"detach {guest.cdev} pasid=7")
-    vm.ok(f"destroy {guest.iommufd} {hwpt}")
-    check(error, "this device has PASIDs now: attach one and preserve the device, too")
-    steps.open_session(vm)
-    preserving.preserve(vm, guest)
-
-
 @scenario("refused-tokens")
 def tokens(lab):
     """A token or a file that is taken: by any kind of file, in this session or another one."""
