@@ -775,23 +775,25 @@ static enum iommuser_state state_of(const struct next *next, u32 kind, u64 posit
 	return iommuser_graph_state(&next->machine.graph, kind, position);
 }
 
+static void advance_device(struct next *next, u32 state)
+{
+	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, state), 0);
+	assert_int_equal(state_of(next, IOMMUSER_KIND_DEVICE, 0), state);
+}
+
 /* Bring the only device to a state; the unit is claimed for it. */
 static void bring_device(struct next *next, u32 state)
 {
-	enum iommuser_state from = state_of(next, IOMMUSER_KIND_DEVICE, 0);
-
-	if (from == state)
+	if (state_of(next, IOMMUSER_KIND_DEVICE, 0) == state)
 		return;
-	if (from == IOMMUSER_PRESERVED_STATE) {
+	if (state_of(next, IOMMUSER_KIND_DEVICE, 0) == IOMMUSER_PRESERVED_STATE) {
 		assert_int_equal(claim_unit(next, 0), 0);
 		assert_int_equal(claim_device(next, 0), 0);
-		bring_device(next, state);
-		return;
 	}
-	if (state == IOMMUSER_LEFT && from == IOMMUSER_RESTORED)
-		bring_device(next, IOMMUSER_HANDED_OVER);
-	assert_int_equal(advance(next, IOMMUSER_KIND_DEVICE, 0, state), 0);
-	assert_int_equal(state_of(next, IOMMUSER_KIND_DEVICE, 0), state);
+	if (state == IOMMUSER_LEFT && state_of(next, IOMMUSER_KIND_DEVICE, 0) == IOMMUSER_RESTORED)
+		advance_device(next, IOMMUSER_HANDED_OVER);
+	if (state_of(next, IOMMUSER_KIND_DEVICE, 0) != state)
+		advance_device(next, state);
 }
 
 /* Bring the only domain and the only device to these states, if that can be. */

@@ -338,7 +338,7 @@ static struct tagged *make_tagged(struct kunit *test)
 	tagged->info.iommu = &tagged->iommu;
 	tagged->info.ats_enabled = 1;
 	tagged->dev.iommu = &tagged->param;
-	dev_iommu_priv_set(&tagged->dev, &tagged->info);
+	tagged->param.priv = &tagged->info;
 	return tagged;
 }
 
