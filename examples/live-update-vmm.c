@@ -217,15 +217,15 @@ static int new_session(const char *name)
 
 static int retrieve_session(const char *name)
 {
-	struct liveupdate_ioctl_retrieve_session retrieve = { .size = sizeof(retrieve) };
+	struct liveupdate_ioctl_retrieve_session session = { .size = sizeof(session) };
 	int liveupdate = must_open("/dev/liveupdate");
 
-	snprintf((char *)retrieve.name, sizeof(retrieve.name), "%s", name);
-	must(ioctl(liveupdate, LIVEUPDATE_IOCTL_RETRIEVE_SESSION, &retrieve),
+	snprintf((char *)session.name, sizeof(session.name), "%s", name);
+	must(ioctl(liveupdate, LIVEUPDATE_IOCTL_RETRIEVE_SESSION, &session),
 	     "retrieving the session");
 	close(liveupdate);
 	done("session retrieved");
-	return retrieve.fd;
+	return session.fd;
 }
 
 static void preserve(int session, enum token token, int fd, const char *step)

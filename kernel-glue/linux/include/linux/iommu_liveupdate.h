@@ -80,8 +80,9 @@ struct iommu_liveupdate_pasid {
  *	before the jump, and flush what is cached of it: the domain that it leads
  *	to may be freed after that. Can't fail
  * @clear_entry: a device that was handed over never appeared, or the driver let go
- *	of it, and is given up: its hardware entry is taken away, and what the caches of the unit whose
- *	registers are at @token have of it and of its domain id is flushed. Its
+ *	of it, and is given up: its hardware entry is taken away, and what the
+ *	caches of the unit whose registers are at @token have of it and of its
+ *	domain id is flushed. Its
  *	tables and those of @domain may be freed after that. The device can't
  *	appear meanwhile. Can't fail
  *
