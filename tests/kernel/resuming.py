@@ -308,6 +308,15 @@ class Takeover:
                 break
 
 
+def check_pieces(vm, memory, count):
+    """So many writes of edu, one after the other, have arrived; the memory is as before them."""
+    for number in range(count):
+        at = number * PIECE
+        equal(vm.num(f"check {memory} {steps.SEED} off={steps.COPY_TO + at} len={PIECE} "
+                     f"from={at}"), 0, f"words of write {number} that differ")
+    vm.ok(f"fill {memory} {steps.SEED}")
+
+
 def is_taken_back(vm, guest, bar=None):
     """The device is an ordinary one of an ordinary iommufd: mapped, unmapped, faulting."""
     bar = bar or preserving.resource(vm, guest.bdf, f"taken-{guest.cdev}")

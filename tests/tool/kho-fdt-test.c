@@ -440,6 +440,14 @@ static void put_hand_off(struct image *image, u64 phys, u64 fdt, u64 scratch, u6
 	memory_write(image->source, phys, &node, sizeof(node));
 }
 
+static void image_open_for_scratch(struct image *image)
+{
+	image_init(image, 12, 4);
+	image_write_fdt(image);
+	assert_int_equal(kho_open(&image->kho, image->source, image->fdt, image->report), 0);
+	image->is_open = true;
+}
+
 static enum kho_hand_off find_scratch(struct image *image, u64 *phys, u64 *size)
 {
 	*phys = *size = 0;
@@ -453,10 +461,7 @@ static void test_hand_off(void **state)
 	u64 phys, size;
 
 	(void)state;
-	image_init(&image, 12, 4);
-	image_write_fdt(&image);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
-	image.is_open = true;
+	image_open_for_scratch(&image);
 	memory_put64(image.source, 0x8000, 0x1234);
 	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_NONE);
 	/* One for another FDT, and the right one across two pages. */
@@ -491,10 +496,7 @@ static void test_hand_off_taken(void **state)
 	u64 phys, size;
 
 	(void)state;
-	image_init(&image, 12, 4);
-	image_write_fdt(&image);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
-	image.is_open = true;
+	image_open_for_scratch(&image);
 	put_hand_off(&image, 0x4100, image.fdt, 0x8000, 32);
 	put_params(&image, 0xbdb8, 0x4100);
 	assert_int_equal(find_scratch(&image, &phys, &size), KHO_HAND_OFF_PREPARED);
@@ -510,10 +512,7 @@ static void test_scratch(void **state)
 	struct image image;
 
 	(void)state;
-	image_init(&image, 12, 4);
-	image_write_fdt(&image);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
-	image.is_open = true;
+	image_open_for_scratch(&image);
 	memory_put64(image.source, 0x8000, 0);
 	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, size, image.report), 0);
 	assert_found(&image, KHO_SCRATCH_INVALID, 2);

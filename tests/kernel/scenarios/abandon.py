@@ -43,11 +43,13 @@ def by_close(lab):
     """The session is retrieved and closed, that is all: with a DMA under way, then without."""
     vm = lab.start(lab.kernel, lab.kernel, lab.kernel)
     guest = preserving.preserved_guest(vm)
+    source = steps.page_of(vm, guest.memory, steps.COPY_FROM)
     page = steps.page_of(vm, guest.memory, steps.COPY_TO)
     vm.kexec()
     vm.jump()
     bar = preserving.resource(vm)
-    before = vm.gdb.read(page, 64)
+    loaded = vm.gdb.read(source, 64)
+    check(vm.gdb.read(page, 64) != loaded, "the page has what the device would write")
     vm.resume()
     steps.edu_load(vm, bar, steps.COPY_FROM)
     taken = resuming.counters(vm)
@@ -59,7 +61,8 @@ def by_close(lab):
     vm.ok("sleep 200")
     left = resuming.counters(vm)
     equal(vm.faults(), [], "DMAR faults")
-    equal(vm.gdb.read(page, 64), before, "memory that the abandoned device aimed at")
+    # It is free, and may be anybody's by now.
+    check(vm.gdb.read(page, 64) != loaded, "the abandoned device wrote to memory that was freed")
     vm.resume()
     check(left["MemTotal"] >= taken["MemTotal"] + steps.SIZE // 1024,
           f"the guest's memory was not freed: {taken}, {left}")
@@ -148,11 +151,7 @@ def killed(lab):
         equal(vm.faults(), [], f"DMAR faults after the kill at \"{name}\"")
     takeover = crowd.takeover(vm, first)
     takeover.run()
-    for number in range(len(crowd.names)):
-        at = number * 256
-        equal(vm.num(f"check {first.memory} {steps.SEED} off={steps.COPY_TO + at} len=256 "
-                     f"from={at}"), 0, f"words of write {number} that differ")
-    vm.ok(f"fill {first.memory} {steps.SEED}")
+    resuming.check_pieces(vm, first.memory, len(crowd.names))
     resuming.is_taken_back(vm, first, bar)
     for number, guest in enumerate(crowd.guests):
         works_for_others(vm, guest.bdf, str(number))
@@ -183,11 +182,7 @@ def restarted(lab):
         check(preserving.has_master(vm), f"the device was stopped by the kill at \"{name}\"")
         equal(vm.faults(), [], f"DMAR faults after the kill at \"{name}\"")
     resuming.Takeover(vm, guest, again=True).run(after="session")
-    for number in range(len(names)):
-        at = number * 256
-        equal(vm.num(f"check {guest.memory} {steps.SEED} off={steps.COPY_TO + at} len=256 "
-                     f"from={at}"), 0, f"words of write {number} that differ")
-    vm.ok(f"fill {guest.memory} {steps.SEED}")
+    resuming.check_pieces(vm, guest.memory, len(names))
     resuming.is_taken_back(vm, guest, bar)
 
 

@@ -55,11 +55,7 @@ def finish_too_early(lab):
     still_runs(vm, bar, piece + 1)
     takeover.destroy()
     vm.ok("close session0")
-    for number in range(piece + 2):
-        at = number * 256
-        equal(vm.num(f"check {guest.memory} {steps.SEED} off={steps.COPY_TO + at} len=256 "
-                     f"from={at}"), 0, f"words of write {number} that differ")
-    vm.ok(f"fill {guest.memory} {steps.SEED}")
+    resuming.check_pieces(vm, guest.memory, piece + 2)
     resuming.is_taken_back(vm, guest, bar)
 
 
@@ -198,11 +194,7 @@ def closed_and_again(lab):
         check(preserving.has_master(vm), "the device was stopped")
         still_runs(vm, bar, piece)
     takeover.run(after="memory")
-    for piece in range(3):
-        at = piece * 256
-        equal(vm.num(f"check {guest.memory} {steps.SEED} off={steps.COPY_TO + at} len=256 "
-                     f"from={at}"), 0, f"words of write {piece} that differ")
-    vm.ok(f"fill {guest.memory} {steps.SEED}")
+    resuming.check_pieces(vm, guest.memory, 3)
     resuming.is_taken_back(vm, guest, bar)
 
 

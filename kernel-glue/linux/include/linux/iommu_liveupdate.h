@@ -221,12 +221,6 @@ void iommu_liveupdate_iommufd_finish(u64 iommufd);
 struct iommu_domain *iommu_liveupdate_take_domain(void *owner, u64 hwpt_token);
 
 /**
- * iommu_liveupdate_give_back_domain() - undo iommu_liveupdate_take_domain()
- * @domain: taken; nothing was attached through it
- */
-void iommu_liveupdate_give_back_domain(struct iommu_domain *domain);
-
-/**
  * iommu_liveupdate_iommufd_left() - may the session of an iommufd finish?
  * @iommufd: physical address of its file data
  *
@@ -555,7 +549,6 @@ static inline struct iommu_domain *iommu_liveupdate_take_domain(void *owner, u64
 	return ERR_PTR(-ENOENT);
 }
 
-static inline void iommu_liveupdate_give_back_domain(struct iommu_domain *domain) { }
 static inline bool iommu_liveupdate_iommufd_left(u64 iommufd) { return true; }
 static inline void iommu_liveupdate_abandon(u64 iommufd) { }
 static inline bool iommu_liveupdate_record_left(u32 segment, u32 bdf) { return true; }

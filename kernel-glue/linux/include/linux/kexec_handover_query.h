@@ -9,6 +9,7 @@
 #ifdef CONFIG_KEXEC_HANDOVER
 
 int kho_preserved_block(phys_addr_t phys, phys_addr_t *head);
+void *kho_preserved_page(phys_addr_t phys);
 unsigned long kho_next_preserved(unsigned long pfn, unsigned long end, unsigned int *order);
 bool kho_handing_over(void);
 
@@ -17,6 +18,11 @@ bool kho_handing_over(void);
 static inline int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 {
 	return -ENOENT;
+}
+
+static inline void *kho_preserved_page(phys_addr_t phys)
+{
+	return NULL;
 }
 
 static inline unsigned long kho_next_preserved(unsigned long pfn, unsigned long end,

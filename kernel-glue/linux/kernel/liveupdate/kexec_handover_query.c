@@ -124,6 +124,23 @@ int kho_preserved_block(phys_addr_t phys, phys_addr_t *head)
 EXPORT_SYMBOL_GPL(kho_preserved_block);
 
 /**
+ * kho_preserved_page() - find a page that was preserved by itself
+ * @phys: what the previous kernel says is its address; not trusted
+ *
+ * Context: as kho_preserved_block().
+ * Return: the page, or NULL when @phys is not the start of one.
+ */
+void *kho_preserved_page(phys_addr_t phys)
+{
+	phys_addr_t head;
+
+	if (!phys || !PAGE_ALIGNED(phys) || kho_preserved_block(phys, &head) != 0 || head != phys)
+		return NULL;
+	return phys_to_virt(phys);
+}
+EXPORT_SYMBOL_GPL(kho_preserved_page);
+
+/**
  * kho_next_preserved() - find the next preserved block
  * @pfn: page frame to start from, the first of a block or of none
  * @end: page frame to stop at

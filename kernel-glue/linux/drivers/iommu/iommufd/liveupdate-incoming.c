@@ -148,23 +148,13 @@ EXPORT_SYMBOL_NS_GPL(iommufd_ctx_liveupdate_retrieved, "IOMMUFD");
 
 /* ---- LUO's callbacks; the session's mutex is held ---- */
 
-/* Is the file data a page that KHO still preserves? The address is the last kernel's word. */
-static bool is_preserved_page(u64 data)
-{
-	phys_addr_t head;
-
-	return data && PAGE_ALIGNED(data) && kho_preserved_block(data, &head) == 0 && head == data;
-}
-
-/* And is it that of this file? */
+/* Is the file data a page that KHO still preserves, and that of this file? */
 static bool file_data_is_sound(const struct liveupdate_file_op_args *args)
 {
 	const struct iommuser_iommufd_file_ser *file_ser;
 
-	if (!is_preserved_page(args->serialized_data))
-		return false;
-	file_ser = phys_to_virt(args->serialized_data);
-	return file_ser->iommufd_token == args->token && file_ser->nr_hwpts &&
+	file_ser = kho_preserved_page(args->serialized_data);
+	return file_ser && file_ser->iommufd_token == args->token && file_ser->nr_hwpts &&
 	       !memchr_inv(file_ser->reserved, 0, sizeof(file_ser->reserved));
 }
 
@@ -337,7 +327,8 @@ int iommufd_hwpt_liveupdate_restore(struct iommufd_ucmd *ucmd)
 	return 0;
 
 err_give_back:
-	iommu_liveupdate_give_back_domain(hwpt_paging->common.domain);
+	/* The core keeps it as long as a device runs on it. */
+	iommu_domain_free(hwpt_paging->common.domain);
 err_abort:
 	abort_restored_hwpt(ucmd->ictx, hwpt_paging);
 	if (rc == -EBUSY) {

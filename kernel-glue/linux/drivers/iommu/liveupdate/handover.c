@@ -267,13 +267,6 @@ struct iommu_domain *iommu_liveupdate_take_domain(void *owner, u64 hwpt_token)
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_take_domain);
 
-/* It is kept as long as a device runs on it. */
-void iommu_liveupdate_give_back_domain(struct iommu_domain *domain)
-{
-	iommu_domain_free(domain);
-}
-EXPORT_SYMBOL_GPL(iommu_liveupdate_give_back_domain);
-
 /**
  * iommu_incoming_keep() - see iommu_liveupdate_keep_domain()
  * @incoming: claimed
@@ -376,6 +369,19 @@ err_undo:
 	return false;
 }
 
+/* Does a device of an iommufd wait for it, or for anybody? */
+static bool is_left_over(const struct iommu_incoming *incoming,
+			 const struct iommu_incoming_iommufd *iommufd)
+{
+	u64 i;
+
+	for (i = 0; i < incoming->nr_devices; i++)
+		if (incoming->devices[i].iommufd == iommufd &&
+		    !iommu_incoming_device_left(&incoming->devices[i]))
+			return true;
+	return false;
+}
+
 /**
  * iommu_incoming_left() - see iommu_liveupdate_iommufd_left()
  * @incoming: claimed
@@ -384,15 +390,12 @@ err_undo:
 bool iommu_incoming_left(struct iommu_incoming *incoming, u64 key)
 {
 	struct iommu_incoming_iommufd *iommufd = iommu_incoming_find_iommufd(incoming, key);
-	u64 i;
 
 	lockdep_assert_held(&iommu_incoming_lock);
 	if (!iommufd)
 		return true;
-	for (i = 0; i < incoming->nr_devices; i++)
-		if (incoming->devices[i].iommufd == iommufd &&
-		    !iommu_incoming_device_left(&incoming->devices[i]))
-			return false;
+	if (is_left_over(incoming, iommufd))
+		return false;
 	return iommufd->abandoned || spend_domains(incoming, iommufd);
 }
 
@@ -550,19 +553,6 @@ void iommu_liveupdate_abandon(u64 iommufd)
 		iommu_incoming_abandon(incoming, found);
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_abandon);
-
-/* Does anything of an iommufd wait for it, or for anybody? */
-static bool is_left_over(const struct iommu_incoming *incoming,
-			 const struct iommu_incoming_iommufd *iommufd)
-{
-	u64 i;
-
-	for (i = 0; i < incoming->nr_devices; i++)
-		if (incoming->devices[i].iommufd == iommufd &&
-		    !iommu_incoming_device_left(&incoming->devices[i]))
-			return true;
-	return false;
-}
 
 /**
  * iommu_incoming_abandon_all() - abandon what nobody has abandoned or finished

@@ -651,14 +651,20 @@ bool iommu_liveupdate_incoming_unit(u64 token, struct iommuser_iommu *record)
 	return incoming && iommu_incoming_unit_once(incoming, token, record);
 }
 
+/* The claimed record of a device, in an RCU read-side section. */
+static struct iommu_incoming_device *find_current(u32 segment, u32 bdf)
+{
+	struct iommu_incoming *incoming = rcu_dereference(iommu_incoming_current);
+
+	return incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+}
+
 bool iommu_liveupdate_incoming_device(u32 segment, u32 bdf, struct iommuser_device *record)
 {
 	struct iommu_incoming_device *device;
-	struct iommu_incoming *incoming;
 
 	guard(rcu)();
-	incoming = rcu_dereference(iommu_incoming_current);
-	device = incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+	device = find_current(segment, bdf);
 	if (!device)
 		return false;
 	switch (READ_ONCE(device->state)) {
@@ -676,11 +682,9 @@ EXPORT_SYMBOL_GPL(iommu_liveupdate_incoming_device);
 bool iommu_liveupdate_record_left(u32 segment, u32 bdf)
 {
 	struct iommu_incoming_device *device;
-	struct iommu_incoming *incoming;
 
 	guard(rcu)();
-	incoming = rcu_dereference(iommu_incoming_current);
-	device = incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+	device = find_current(segment, bdf);
 	return !device || iommu_incoming_device_left(device);
 }
 EXPORT_SYMBOL_GPL(iommu_liveupdate_record_left);
@@ -688,11 +692,9 @@ EXPORT_SYMBOL_GPL(iommu_liveupdate_record_left);
 bool iommu_liveupdate_adopt_tables(u32 segment, u32 bdf)
 {
 	struct iommu_incoming_device *device;
-	struct iommu_incoming *incoming;
 
 	guard(rcu)();
-	incoming = rcu_dereference(iommu_incoming_current);
-	device = incoming ? iommu_incoming_find(incoming, segment, bdf) : NULL;
+	device = find_current(segment, bdf);
 	return device && READ_ONCE(device->state) == IOMMU_INCOMING_CLAIMED &&
 	       !test_and_set_bit(0, &device->adopted);
 }

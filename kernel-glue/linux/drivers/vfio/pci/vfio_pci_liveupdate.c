@@ -200,17 +200,6 @@ static int vfio_pci_liveupdate_freeze(struct liveupdate_file_op_args *args)
 	return 0;
 }
 
-/* File data at @data, which must be the start of a page that KHO still preserves. */
-static const void *find_file_data(u64 data)
-{
-	phys_addr_t head;
-
-	if (!data || !IS_ALIGNED(data, PAGE_SIZE) || kho_preserved_block(data, &head) != 0 ||
-	    head != data)
-		return NULL;
-	return phys_to_virt(data);
-}
-
 static bool record_is_sound(const struct iommuser_vfio_pci_file_ser *record)
 {
 	return record->segment <= INT_MAX && record->bdf <= U16_MAX && record->device &&
@@ -230,7 +219,7 @@ static bool record_is_true(const struct iommuser_vfio_pci_file_ser *record)
 	if (!iommu_liveupdate_incoming_device(record->segment, record->bdf, &device) ||
 	    device.phys != record->device)
 		return false;
-	iommufd = find_file_data(device.owner_token);
+	iommufd = kho_preserved_page(device.owner_token);
 	return iommufd && iommufd->iommufd_token == record->iommufd_token;
 }
 
@@ -272,7 +261,7 @@ static struct file *open_incoming(const struct iommuser_vfio_pci_file_ser *recor
  */
 static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
 {
-	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
+	const struct iommuser_vfio_pci_file_ser *record = kho_preserved_page(args->serialized_data);
 	struct file *file = ERR_PTR(-EINVAL);
 
 	if (record && record_is_sound(record))
@@ -295,7 +284,7 @@ static int vfio_pci_liveupdate_retrieve(struct liveupdate_file_op_args *args)
  */
 static bool vfio_pci_liveupdate_can_finish(struct liveupdate_file_op_args *args)
 {
-	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
+	const struct iommuser_vfio_pci_file_ser *record = kho_preserved_page(args->serialized_data);
 
 	return !record || !record_is_sound(record) ||
 	       iommu_liveupdate_record_left(record->segment, record->bdf);
@@ -303,7 +292,7 @@ static bool vfio_pci_liveupdate_can_finish(struct liveupdate_file_op_args *args)
 
 static void vfio_pci_liveupdate_finish(struct liveupdate_file_op_args *args)
 {
-	const struct iommuser_vfio_pci_file_ser *record = find_file_data(args->serialized_data);
+	const struct iommuser_vfio_pci_file_ser *record = kho_preserved_page(args->serialized_data);
 
 	/* Else it may be something else's memory. */
 	if (record && record_is_sound(record))
