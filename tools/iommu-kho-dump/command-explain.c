@@ -9,7 +9,7 @@
 #include "model.h"
 #include "text.h"
 
-int command_explain(const struct options *options)
+int explain_code(const struct options *options)
 {
 	enum iommuser_finding_id id = explain_find(options->explain);
 	const struct explanation *explanation;
@@ -22,13 +22,13 @@ int command_explain(const struct options *options)
 		return EXIT_USAGE;
 	}
 	explanation = explain_id(id);
-	if (options->json) {
+	if (options_json(options)) {
 		object = json_object_new_object();
 		put_text(object, "code", iommuser_finding_code(id));
 		put_text(object, "severity", severity_name(iommuser_finding_severity(id)));
 		put_text(object, "meaning", explanation->meaning);
 		put_text(object, "action", explanation->action);
-		return print_json(object);
+		return print_json(options, object);
 	}
 	printf("%s (%s)\n\n", iommuser_finding_code(id),
 	       severity_name(iommuser_finding_severity(id)));

@@ -323,13 +323,13 @@ static int print_result(const struct options *options, const struct handover *ha
 	char size[32];
 	u32 i;
 
-	if (options->json) {
+	if (options_json(options)) {
 		object = json_object_new_object();
 		put_text(object, "output", options->output);
 		put_number(object, "bytes_of_memory", written);
 		put_text(object, "origin", handover->origin);
 		put_number(object, "gaps", gaps);
-		return print_json(object);
+		return print_json(options, object);
 	}
 	printf("%s: %s of metadata\n", options->output, text_size(written, size, sizeof(size)));
 	for (i = 0; i < handover->nr_notes; i++)
@@ -349,7 +349,7 @@ static bool output_is_image(const struct options *options)
 	       image.st_dev == output.st_dev && image.st_ino == output.st_ino;
 }
 
-int command_extract(const struct options *options, struct source *source)
+static int run_extract(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
 	/* 256 MiB of page tables, and more devices and PASIDs than hosts have. */
@@ -381,8 +381,7 @@ int command_extract(const struct options *options, struct source *source)
 	source_set_recorder(source, NULL, NULL);
 	sort_pages(&list);
 	if (list.failed) {
-		fputs("iommu-kho-dump: out of memory\n", stderr);
-		status = EXIT_INTERNAL;
+		status = complain_no_memory();
 	}
 	if (status == EXIT_OK)
 		status = write_image(&handover, options, &list, &written);
@@ -392,3 +391,14 @@ int command_extract(const struct options *options, struct source *source)
 	handover_close(&handover);
 	return status;
 }
+
+const struct command command_extract = {
+	.name = "extract",
+	.operands = "IMAGE",
+	.summary = "write the metadata to a portable image (-o FILE)",
+	.help = "Writes what verify reads - the memory map of KHO, sessions, records, tables -\n"
+		"to a compressed file with checksums. No guest memory, no contents of memfds.\n",
+	.nr_images = 1,
+	.takes = TAKES_OUTPUT | TAKES_START,
+	.run = run_extract,
+};

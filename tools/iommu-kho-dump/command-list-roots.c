@@ -51,7 +51,7 @@ static void print_roots(struct json_object *array)
 	}
 }
 
-int command_list_roots(const struct options *options, struct source *source)
+int list_roots(const struct options *options, struct source *source)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *array = json_object_new_array();
@@ -60,10 +60,9 @@ int command_list_roots(const struct options *options, struct source *source)
 	size_t i;
 
 	if (kho_find(&candidates, source, progress_scan, NULL)) {
-		fputs("iommu-kho-dump: out of memory\n", stderr);
 		json_object_put(array);
 		json_object_put(object);
-		return EXIT_INTERNAL;
+		return complain_no_memory();
 	}
 	progress_done();
 	for (i = 0; i < candidates.nr; i++)
@@ -74,8 +73,8 @@ int command_list_roots(const struct options *options, struct source *source)
 		complain(options->image, "no KHO FDT in it");
 		status = EXIT_NO_IMAGE;
 	}
-	if (options->json) {
-		if (print_json(object) != EXIT_OK)
+	if (options_json(options)) {
+		if (print_json(options, object) != EXIT_OK)
 			status = EXIT_INTERNAL;
 	} else {
 		print_roots(array);

@@ -363,7 +363,7 @@ static void hint_at_findings(const struct report *report)
 			text_plural(incomplete, "gap", gap_text, sizeof(gap_text)));
 }
 
-int command_show(const struct options *options, struct source *source)
+static int run_show(const struct options *options, struct source *source)
 {
 	struct handover handover;
 	struct json_object *object;
@@ -373,13 +373,12 @@ int command_show(const struct options *options, struct source *source)
 		object = model_show(&handover);
 		hint_at_findings(handover.report);
 		if (!object) {
-			fputs("iommu-kho-dump: out of memory\n", stderr);
-			status = EXIT_INTERNAL;
-		} else if (options->json) {
-			status = print_json(object);
+			status = complain_no_memory();
+		} else if (options_json(options)) {
+			status = print_json(options, object);
 		} else {
 			print_show(&handover, object,
-				   options->has_limit ? options->limit : DEFAULT_LIMIT);
+				   options_limit(options, DEFAULT_LIMIT));
 			json_object_put(object);
 		}
 	}
@@ -388,3 +387,14 @@ int command_show(const struct options *options, struct source *source)
 	handover_close(&handover);
 	return status;
 }
+
+const struct command command_show = {
+	.name = "show",
+	.operands = "IMAGE",
+	.summary = "a summary, then the records (the default)",
+	.help = "Prints where the handover comes from and what it holds: KHO, LUO sessions and\n"
+		"their files, and the records of IOMMUs, domains and devices.\n",
+	.nr_images = 1,
+	.takes = TAKES_START | TAKES_LIMIT,
+	.run = run_show,
+};

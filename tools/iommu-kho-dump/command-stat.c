@@ -54,7 +54,7 @@ static void print_flat(struct json_object *object)
 	}
 }
 
-int command_stat(const struct options *options, struct source *source)
+static int run_stat(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
 	struct handover handover;
@@ -67,8 +67,8 @@ int command_stat(const struct options *options, struct source *source)
 	}
 	if (status == EXIT_OK) {
 		object = model_stat(&handover, &counts);
-		if (options->json) {
-			status = print_json(object);
+		if (options_json(options)) {
+			status = print_json(options, object);
 		} else {
 			print_flat(object);
 			json_object_put(object);
@@ -77,3 +77,14 @@ int command_stat(const struct options *options, struct source *source)
 	handover_close(&handover);
 	return status;
 }
+
+const struct command command_stat = {
+	.name = "stat",
+	.operands = "IMAGE",
+	.summary = "count what the handover holds and takes",
+	.help = "Prints how many pages, sessions, records, tables and entries there are, one\n"
+		"name and number a line.\n",
+	.nr_images = 1,
+	.takes = TAKES_START,
+	.run = run_stat,
+};

@@ -146,20 +146,22 @@ static void print_translate(struct json_object *object, bool mapped)
 	text_table("Levels", levels, columns, IOMMUSER_PT_MAX_LEVELS);
 }
 
-int command_translate(const struct options *options, struct source *source)
+static int run_translate(const struct options *options, struct source *source)
 {
 	struct requester requester;
 	struct handover handover;
 	struct json_object *object;
 	bool mapped = false;
+	u64 iova = 0;
 	int status = open_handover(&handover, options, source);
 
 	if (status == EXIT_OK) {
 		requester_parse(options->words[0], &requester);
-		object = model_translate(&handover, &requester, options->iova, &mapped);
+		parse_number(options->words[1], 0, &iova);
+		object = model_translate(&handover, &requester, iova, &mapped);
 		status = mapped ? EXIT_OK : EXIT_FOUND;
-		if (options->json) {
-			if (print_json(object) != EXIT_OK)
+		if (options_json(options)) {
+			if (print_json(options, object) != EXIT_OK)
 				status = EXIT_INTERNAL;
 		} else {
 			print_translate(object, mapped);
@@ -169,3 +171,32 @@ int command_translate(const struct options *options, struct source *source)
 	handover_close(&handover);
 	return status;
 }
+
+static bool check_translate(const struct options *options, char *message, size_t size)
+{
+	struct requester requester;
+	u64 iova;
+
+	if (!requester_parse(options->words[0], &requester))
+		snprintf(message, size, "'%s' is not a PCI function ([0000:]00:04.0)",
+			 options->words[0]);
+	else if (!parse_number(options->words[1], 0, &iova))
+		snprintf(message, size, "'%s' is not an IOVA (0x...)", options->words[1]);
+	else
+		return true;
+	return false;
+}
+
+const struct command command_translate = {
+	.name = "translate",
+	.operands = "BDF IOVA IMAGE",
+	.summary = "what a DMA address leads to, level by level",
+	.help = "Does the walk that the IOMMU does for one address of a device, prints the entry\n"
+		"of each level, and what owns the memory there. Exit 1 when it is not mapped.\n",
+	.min_words = 2,
+	.max_words = 2,
+	.nr_images = 1,
+	.takes = TAKES_START,
+	.check = check_translate,
+	.run = run_translate,
+};

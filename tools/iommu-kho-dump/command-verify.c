@@ -110,12 +110,12 @@ static int verdict_status(const struct report *report)
 		       EXIT_OK;
 }
 
-int command_verify(const struct options *options, struct source *source)
+static int run_verify(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
 	struct handover handover;
 	struct json_object *object;
-	u64 limit = options->has_limit ? options->limit : DEFAULT_LIMIT;
+	u64 limit = options_limit(options, DEFAULT_LIMIT);
 	int status = open_handover(&handover, options, source);
 
 	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
@@ -125,8 +125,8 @@ int command_verify(const struct options *options, struct source *source)
 	if (status == EXIT_OK) {
 		object = model_verify(&handover, &counts, limit);
 		status = verdict_status(handover.report);
-		if (options->json) {
-			if (print_json(object) != EXIT_OK)
+		if (options_json(options)) {
+			if (print_json(options, object) != EXIT_OK)
 				status = EXIT_INTERNAL;
 		} else {
 			print_verify(handover.report, object, limit);
@@ -136,3 +136,15 @@ int command_verify(const struct options *options, struct source *source)
 	handover_close(&handover);
 	return status;
 }
+
+const struct command command_verify = {
+	.name = "verify",
+	.operands = "IMAGE",
+	.summary = "check everything; exit 1 when something is wrong",
+	.help = "Says OK, WARNINGS, INCOMPLETE or ERRORS, then each finding with its code, place,\n"
+		"and what was found and expected; then what was checked, and what was not.\n"
+		"--explain CODE tells what to do about a finding.\n",
+	.nr_images = 1,
+	.takes = TAKES_START | TAKES_LIMIT,
+	.run = run_verify,
+};

@@ -9,28 +9,32 @@
 
 #include <json-c/json.h>
 
-static const struct command commands[] = {
-	{ "show", "", 0, command_show },
-	{ "verify", "", 0, command_verify },
-	{ "translate", "BDF IOVA ", 2, command_translate },
-	{ "extract", "", 0, command_extract },
-	{ "stat", "", 0, command_stat },
+static const struct command *const commands[] = {
+	&command_show,	    &command_verify,  &command_translate, &command_extract,
+	&command_stat,
 };
+
+const struct command *command_at(size_t i)
+{
+	return i < sizeof(commands) / sizeof(commands[0]) ? commands[i] : NULL;
+}
 
 const struct command *command_find(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
+	for (i = 0; command_at(i); i++)
+		if (!strcmp(command_at(i)->name, name))
+			return command_at(i);
 	return NULL;
 }
 
-int print_json(struct json_object *object)
+int print_json(const struct options *options, struct json_object *object)
 {
-	const char *text = json_object_to_json_string_ext(
-		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	int flags = options->format == FORMAT_JSON ? JSON_C_TO_STRING_PRETTY :
+						     JSON_C_TO_STRING_PLAIN;
+	const char *text =
+		json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
 	int status = text && puts(text) >= 0 ? EXIT_OK : EXIT_INTERNAL;
 
 	json_object_put(object);
@@ -43,6 +47,22 @@ void complain(const char *file, const char *message)
 
 	fprintf(stderr, "iommu-kho-dump: %s: %s\n",
 		escape_text(file, strlen(file), escaped, sizeof(escaped)), message);
+}
+
+int complain_no_memory(void)
+{
+	fputs("iommu-kho-dump: out of memory\n", stderr);
+	return EXIT_INTERNAL;
+}
+
+struct source *open_source(const char *path, const struct options *options)
+{
+	char message[512];
+	struct source *source = source_open(path, &options->source, message, sizeof(message));
+
+	if (!source)
+		complain(path, message);
+	return source;
 }
 
 /* Are there no records at all at --flb, and errors instead? */
@@ -65,7 +85,7 @@ static bool flb_is_wrong(const struct handover *handover)
 static bool start_is_wrong(struct handover *handover, const struct options *options, char *message,
 			   size_t size)
 {
-	bool verifies = !strcmp(options->command, "verify");
+	bool verifies = options->command == &command_verify;
 	u8 entry[16];
 
 	if (options->has_vtd_root &&
@@ -97,7 +117,6 @@ int open_handover(struct handover *handover, const struct options *options, stru
 		complain(options->image, message);
 		return EXIT_NO_IMAGE;
 	default:
-		fputs("iommu-kho-dump: out of memory\n", stderr);
-		return EXIT_INTERNAL;
+		return complain_no_memory();
 	}
 }

@@ -9,39 +9,76 @@
 
 #include "handover.h"
 #include "options.h"
+#include "output.h"
+
+/* Options that only some commands take. */
+#define TAKES_OUTPUT 0x1U
+#define TAKES_KERNEL 0x2U
+#define TAKES_SVG 0x4U
+#define TAKES_FORCE 0x8U
+#define TAKES_PROMETHEUS 0x10U
+#define TAKES_LIMIT 0x20U
+/* --kho, --luo, --flb, --abi, --vtd-root, --origin, --post-boot */
+#define TAKES_START 0x40U
 
 /**
  * struct command - one command
  * @name: as typed
- * @words: what it takes between its name and the image, for people
- * @nr_words: how many words that is, at most OPTIONS_MAX_WORDS
- * @run: given an image that is open; returns an exit status
+ * @operands: what it takes, for people: "[BDF] IMAGE"
+ * @summary: what it does, in at most 50 characters
+ * @help: what COMMAND --help says below that; paragraphs with an empty line between
+ * @min_words: how many words stand between its name and the image, at least
+ * @max_words: and at most, up to OPTIONS_MAX_WORDS
+ * @nr_images: 0, 1 or 2
+ * @takes: TAKES_*
+ * @output: what it prints as JSON
+ * @check: are the words right? If not, @message says why. NULL when there is nothing to check
+ * @run: given the (first) image, open; NULL for commands without one. Returns an exit status
  */
 struct command {
 	const char *name;
-	const char *words;
-	int nr_words;
+	const char *operands;
+	const char *summary;
+	const char *help;
+	int min_words;
+	int max_words;
+	int nr_images;
+	u32 takes;
+	const struct output_object *output;
+	bool (*check)(const struct options *options, char *message, size_t size);
 	int (*run)(const struct options *options, struct source *source);
 };
 
+extern const struct command command_diff;
+extern const struct command command_capture;
+extern const struct command command_extract;
+extern const struct command command_graph;
+extern const struct command command_maps;
+extern const struct command command_preflight;
+extern const struct command command_scratch;
+extern const struct command command_show;
+extern const struct command command_stat;
+extern const struct command command_translate;
+extern const struct command command_verify;
+
+/** command_at - all commands, in the order of --help; NULL at the end */
+const struct command *command_at(size_t i);
 /** command_find - NULL when there is no such command */
 const struct command *command_find(const char *name);
 
-int command_show(const struct options *options, struct source *source);
-int command_verify(const struct options *options, struct source *source);
-int command_extract(const struct options *options, struct source *source);
-int command_translate(const struct options *options, struct source *source);
-int command_stat(const struct options *options, struct source *source);
-int command_list_roots(const struct options *options, struct source *source);
-int command_explain(const struct options *options);
+int list_roots(const struct options *options, struct source *source);
+int explain_code(const struct options *options);
 
-/** print_json - write an object and a newline to stdout, and drop it; returns EXIT_OK or EXIT_INTERNAL */
-int print_json(struct json_object *object);
-
-/** complain - tell people, on stderr, what is wrong with a file */
-void complain(const char *file, const char *message);
-
+/** open_source - source_open() with its failures told to people; NULL then */
+struct source *open_source(const char *path, const struct options *options);
 /** open_handover - handover_open() with its failures told to people; returns an exit status */
 int open_handover(struct handover *handover, const struct options *options, struct source *source);
+
+/** print_json - write an object to stdout as the options say, and drop it; returns EXIT_OK or EXIT_INTERNAL */
+int print_json(const struct options *options, struct json_object *object);
+/** complain - tell people, on stderr, what is wrong with a file */
+void complain(const char *file, const char *message);
+/** complain_no_memory - tell people; returns EXIT_INTERNAL */
+int complain_no_memory(void);
 
 #endif /* COMMANDS_H */

@@ -13,6 +13,7 @@
 #include <iommuser/error.h>
 #include <iommuser/vtd.h>
 
+#include "commands.h"
 #include "consumed.h"
 #include "fields.h"
 #include "progress.h"
@@ -62,7 +63,7 @@ static bool wants_kho(const struct handover *handover, const struct options *opt
 		return true;
 	if (starts_at_flb(handover))
 		return false;
-	if (options->list_roots || !strcmp(options->command, "extract"))
+	if (options->list_roots || options->command == &command_extract)
 		return true;
 	return !options->has_luo && !options->has_flb && !options->has_vtd_root;
 }
@@ -115,7 +116,7 @@ static bool map_is_gone(const struct handover *handover)
 /* Damage is verify's to report; other commands have nothing to show then. */
 static bool is_verify(const struct options *options)
 {
-	return !strcmp(options->command, "verify");
+	return options->command == &command_verify;
 }
 
 /*

@@ -8,22 +8,22 @@
 #include "commands.h"
 #include "options.h"
 
-static int run_on_image(const struct options *options)
+static int run(const struct options *options)
 {
-	char message[512];
-	struct source *source;
+	struct source *source = NULL;
 	int status;
 
-	source = source_open(options->image, &options->source, message, sizeof(message));
-	if (!source) {
-		complain(options->image, message);
-		return EXIT_NO_IMAGE;
+	if (options->explain)
+		return explain_code(options);
+	if (options->image) {
+		source = open_source(options->image, options);
+		if (!source)
+			return EXIT_NO_IMAGE;
 	}
-	if (options->list_roots)
-		status = command_list_roots(options, source);
-	else
-		status = command_find(options->command)->run(options, source);
-	source_close(source);
+	status = options->list_roots ? list_roots(options, source) :
+				       options->command->run(options, source);
+	if (source)
+		source_close(source);
 	return status;
 }
 
@@ -34,7 +34,7 @@ int main(int argc, char **argv)
 
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_RUN:
-		status = options.explain ? command_explain(&options) : run_on_image(&options);
+		status = run(&options);
 		break;
 	case OPTIONS_DONE:
 		break;

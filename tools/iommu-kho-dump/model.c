@@ -10,51 +10,6 @@
 #include "fields.h"
 #include "model-iommu.h"
 
-void put_text(struct json_object *object, const char *key, const char *text)
-{
-	json_object_object_add(object, key, json_object_new_string(text));
-}
-
-void put_untrusted(struct json_object *object, const char *key, const char *bytes, size_t size)
-{
-	char escaped[512];
-
-	put_text(object, key, escape_text(bytes, size, escaped, sizeof(escaped)));
-}
-
-void put_bdf(struct json_object *object, u64 segment, u64 bdf)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
-		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
-		 (unsigned int)(bdf & 7));
-	put_text(object, "bdf", text);
-}
-
-void put_hex(struct json_object *object, const char *key, u64 value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	put_text(object, key, text);
-}
-
-void put_number(struct json_object *object, const char *key, u64 value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
-void put_flag(struct json_object *object, const char *key, bool value)
-{
-	json_object_object_add(object, key, json_object_new_boolean(value));
-}
-
-void put_null(struct json_object *object, const char *key)
-{
-	json_object_object_add(object, key, NULL);
-}
-
 static struct json_object *model_source(const struct handover *handover)
 {
 	struct json_object *object = json_object_new_object();

@@ -8,17 +8,7 @@
 #include <json-c/json.h>
 
 #include "handover.h"
-
-/* Small helpers: each adds a member to an object. */
-void put_text(struct json_object *object, const char *key, const char *text);
-/** put_untrusted - text of an image, escaped */
-void put_untrusted(struct json_object *object, const char *key, const char *bytes, size_t size);
-void put_hex(struct json_object *object, const char *key, u64 value);
-/** put_bdf - "ssss:bb:dd.f" as member "bdf" */
-void put_bdf(struct json_object *object, u64 segment, u64 bdf);
-void put_number(struct json_object *object, const char *key, u64 value);
-void put_flag(struct json_object *object, const char *key, bool value);
-void put_null(struct json_object *object, const char *key);
+#include "output.h"
 
 /** model_show - everything that show prints; NULL when memory ran out */
 struct json_object *model_show(struct handover *handover);

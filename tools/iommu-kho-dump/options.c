@@ -13,7 +13,6 @@
 #include <iommuser/version.h>
 
 #include "commands.h"
-#include "requester.h"
 
 enum {
 	OPTION_JSON = 256,
@@ -30,10 +29,28 @@ enum {
 	OPTION_POST_BOOT,
 	OPTION_LIMIT,
 	OPTION_VERSION,
+	OPTION_JSON_LINES,
+	OPTION_PROMETHEUS,
+	OPTION_COLOR,
+	OPTION_KERNEL,
+	OPTION_SVG,
+	OPTION_FORCE,
+	OPTION_MAP,
+	OPTION_QEMU_RAM,
+	OPTION_SCHEMA,
 };
 
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "json-lines", no_argument, NULL, OPTION_JSON_LINES },
+	{ "prometheus", no_argument, NULL, OPTION_PROMETHEUS },
+	{ "color", optional_argument, NULL, OPTION_COLOR },
+	{ "kernel", required_argument, NULL, OPTION_KERNEL },
+	{ "svg", no_argument, NULL, OPTION_SVG },
+	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "map", required_argument, NULL, OPTION_MAP },
+	{ "qemu-ram", required_argument, NULL, OPTION_QEMU_RAM },
+	{ "schema", no_argument, NULL, OPTION_SCHEMA },
 	{ "list-roots", no_argument, NULL, OPTION_LIST_ROOTS },
 	{ "explain", required_argument, NULL, OPTION_EXPLAIN },
 	{ "flat", optional_argument, NULL, OPTION_FLAT },
@@ -52,29 +69,33 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char usage_text[] =
+static const char usage_head[] =
 	"usage: iommu-kho-dump [COMMAND] [OPTIONS] IMAGE\n"
 	"\n"
 	"Show and verify what a Linux live update hands over: KHO, LUO sessions and\n"
 	"files, IOMMU state, and the VT-d tables that devices go on using.\n"
 	"\n"
-	"Commands\n"
-	"  show         a summary, then the records (the default)\n"
-	"  verify       check everything; exit 1 when something is wrong\n"
-	"  translate BDF IOVA   what a device's DMA address leads to, level by level;\n"
-	"               exit 1 when it is not mapped\n"
-	"  extract      write the metadata to a portable image (-o FILE.ikho)\n"
-	"  stat         count what the handover holds and takes\n"
+	"Commands (COMMAND --help tells more)\n";
+
+static const char usage_tail[] =
 	"\n"
-	"IMAGE is an ELF or kdump-compressed dump (flattened too), a portable image,\n"
-	"or, with --flat, raw memory. Its format is found out.\n"
+	"IMAGE is an ELF or kdump-compressed dump (flattened too), a portable image\n"
+	"(- for stdin), or raw memory with one of the options for it. Its format is\n"
+	"found out. live is the running host.\n"
 	"\n"
 	"Options\n"
 	"  --json             one JSON object\n"
+	"  --json-lines       the same on one line, for fleets\n"
+	"  --prometheus       verify: a textfile for node_exporter\n"
+	"  --schema           the JSON Schema of what COMMAND --json prints; no image\n"
 	"  --limit N          print at most N findings, or records of a kind\n"
-	"  -o, --output FILE  what extract writes\n"
+	"  --force            go on where the image is damaged, and show what it holds\n"
+	"  --color[=WHEN]     auto (on a terminal without NO_COLOR), always, never\n"
+	"  -o, --output FILE  what extract and capture write\n"
+	"  --kernel FILE      preflight: the next kernel, vmlinux or bzImage\n"
+	"  --svg              graph: a picture, by Graphviz\n"
 	"  --explain CODE     what a finding means and what to do; needs no image\n"
-	"  -h, --help         this text\n"
+	"  -h, --help         this text, or that of a command\n"
 	"  --version          the version\n"
 	"\n"
 	"Where to start, when it is not to be found out; --luo, --flb and --vtd-root\n"
@@ -91,14 +112,40 @@ static const char usage_text[] =
 	"\n"
 	"What the image does not say itself\n"
 	"  --flat[=BASE]      raw memory; byte 0 is physical BASE (0)\n"
+	"  --map OFF:PHYS:LEN raw memory: LEN bytes at OFF in the file are at PHYS;\n"
+	"                     once for each piece\n"
+	"  --qemu-ram MACHINE raw memory: the RAM of a pc or q35 of QEMU, as a file\n"
 	"  --page-size SIZE   4K, 16K or 64K\n"
 	"  --origin WHEN      when it was taken: at-jump, outgoing (before it), incoming\n"
 	"                     (the next kernel's own stream), post-boot, unknown\n"
 	"  --post-boot        short for --origin post-boot\n"
 	"\n"
 	"PHYS is 0x...; exit status: 0 fine (warnings too), 1 verify found errors or\n"
-	"lacks metadata, translate found no page; 2 wrong usage; 3 unreadable or no\n"
-	"handover; 4 internal error, or the output can't be written.\n";
+	"lacks metadata, translate found no page, diff a difference, preflight a\n"
+	"reason not to; 2 wrong usage; 3 unreadable or no handover; 4 internal error,\n"
+	"or the output can't be written.\n";
+
+static void print_usage(void)
+{
+	const struct command *command;
+	char words[64];
+	size_t i;
+
+	fputs(usage_head, stdout);
+	for (i = 0; command_at(i); i++) {
+		command = command_at(i);
+		snprintf(words, sizeof(words), "%s %s", command->name, command->operands);
+		printf("  %-26s %s\n", words, command->summary);
+	}
+	fputs(usage_tail, stdout);
+}
+
+static void print_command_usage(const struct command *command)
+{
+	printf("usage: iommu-kho-dump %s [OPTIONS] %s\n\n%s", command->name, command->operands,
+	       command->help);
+	fputs("\niommu-kho-dump --help lists the options.\n", stdout);
+}
 
 static enum options_result wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -114,8 +161,7 @@ static enum options_result wrong(const char *format, ...)
 	return OPTIONS_WRONG;
 }
 
-/* A whole string as a number in C notation. */
-static bool parse_number(const char *text, int base, u64 *value)
+bool parse_number(const char *text, int base, u64 *value)
 {
 	char *end;
 
@@ -193,11 +239,90 @@ static enum options_result parse_origin(struct options *options, const char *tex
 		     text);
 }
 
+static enum options_result parse_color(struct options *options, const char *text)
+{
+	if (!text || !strcmp(text, "always"))
+		options->color = COLOR_ALWAYS;
+	else if (!strcmp(text, "auto"))
+		options->color = COLOR_AUTO;
+	else if (!strcmp(text, "never"))
+		options->color = COLOR_NEVER;
+	else
+		return wrong("--color: '%s' is not auto, always or never", text);
+	return OPTIONS_RUN;
+}
+
+/* OFF:PHYS:LEN */
+static enum options_result parse_piece(struct options *options, const char *text)
+{
+	struct source_options *source = &options->source;
+	struct source_piece *piece = &source->pieces[source->nr_pieces];
+	u64 *const values[] = { &piece->offset, &piece->phys, &piece->length };
+	char copy[80], *at = copy, *word;
+	size_t i;
+
+	if (source->nr_pieces == SOURCE_MAX_PIECES)
+		return wrong("--map: more than %d pieces", SOURCE_MAX_PIECES);
+	snprintf(copy, sizeof(copy), "%s", text);
+	for (i = 0; i < 3; i++) {
+		word = strsep(&at, ":");
+		if (!word || !parse_number(word, 0, values[i]))
+			return wrong("--map: '%s' is not OFF:PHYS:LEN", text);
+	}
+	if (at || strlen(text) >= sizeof(copy) || !piece->length)
+		return wrong("--map: '%s' is not OFF:PHYS:LEN", text);
+	if (piece->phys >= 1ULL << IOMMUSER_PHYS_BITS ||
+	    piece->length > (1ULL << IOMMUSER_PHYS_BITS) - piece->phys ||
+	    piece->offset > INT64_MAX || piece->length > INT64_MAX - piece->offset)
+		return wrong("--map: '%s' is out of range", text);
+	if ((piece->phys | piece->length) % 4096)
+		return wrong("--map: PHYS and LEN of '%s' are not multiples of 4096", text);
+	source->nr_pieces++;
+	return OPTIONS_RUN;
+}
+
+static enum options_result parse_machine(struct options *options, const char *text)
+{
+	if (strcmp(text, "pc") && strcmp(text, "q35"))
+		return wrong("--qemu-ram: '%s' is not pc or q35", text);
+	options->source.qemu_machine = text;
+	return OPTIONS_RUN;
+}
+
+static enum options_result set_format(struct options *options, enum output_format format)
+{
+	if (options->format != FORMAT_TEXT && options->format != format)
+		return wrong("--json, --json-lines and --prometheus exclude each other");
+	options->format = format;
+	return OPTIONS_RUN;
+}
+
 static enum options_result parse_option(struct options *options, int option)
 {
 	switch (option) {
 	case OPTION_JSON:
-		options->json = true;
+		return set_format(options, FORMAT_JSON);
+	case OPTION_JSON_LINES:
+		return set_format(options, FORMAT_JSON_LINES);
+	case OPTION_PROMETHEUS:
+		return set_format(options, FORMAT_PROMETHEUS);
+	case OPTION_COLOR:
+		return parse_color(options, optarg);
+	case OPTION_KERNEL:
+		options->kernel = optarg;
+		return OPTIONS_RUN;
+	case OPTION_SVG:
+		options->svg = true;
+		return OPTIONS_RUN;
+	case OPTION_FORCE:
+		options->force = true;
+		return OPTIONS_RUN;
+	case OPTION_MAP:
+		return parse_piece(options, optarg);
+	case OPTION_QEMU_RAM:
+		return parse_machine(options, optarg);
+	case OPTION_SCHEMA:
+		options->schema = true;
 		return OPTIONS_RUN;
 	case OPTION_LIST_ROOTS:
 		options->list_roots = true;
@@ -239,8 +364,8 @@ static enum options_result parse_option(struct options *options, int option)
 			return wrong("--limit: '%s' is not a number", optarg);
 		return OPTIONS_RUN;
 	case 'h':
-		fputs(usage_text, stdout);
-		return OPTIONS_DONE;
+		options->help = true;
+		return OPTIONS_RUN;
 	case OPTION_VERSION:
 		puts("iommu-kho-dump " IOMMUSER_VERSION);
 		return OPTIONS_DONE;
@@ -273,67 +398,131 @@ static enum options_result refuse_option(int why, const char *word)
 	return wrong("unknown option '%s'", word);
 }
 
-static enum options_result parse_words(struct options *options)
+/*
+ * How many of @count operands are words before the images? An image may be
+ * called like a word: what is left over is told from the number of operands.
+ */
+static enum options_result take_words(struct options *options, int count, char **operands)
 {
-	struct requester requester;
+	const struct command *command = options->command;
+	int words = count - command->nr_images, i;
 
-	if (strcmp(options->command, "translate"))
-		return OPTIONS_RUN;
-	if (!requester_parse(options->words[0], &requester))
-		return wrong("'%s' is not a PCI function ([0000:]00:04.0)", options->words[0]);
-	if (!parse_number(options->words[1], 0, &options->iova))
-		return wrong("'%s' is not an IOVA (0x...)", options->words[1]);
+	if (words < command->min_words)
+		return wrong("%s needs %s", command->name, command->operands);
+	if (words > command->max_words)
+		return wrong("%s takes %s: too many arguments", command->name,
+			     *command->operands ? command->operands : "no image");
+	for (i = 0; i < words; i++)
+		options->words[i] = operands[i];
+	if (command->nr_images > 0)
+		options->image = operands[words];
+	if (command->nr_images > 1)
+		options->other = operands[words + 1];
 	return OPTIONS_RUN;
 }
 
 /* [COMMAND [WORD...]] IMAGE; a file that is called like a command is ./show. */
 static enum options_result parse_operands(struct options *options, int count, char **operands)
 {
-	const struct command *command;
-	int i;
+	const struct command *command = count ? command_find(operands[0]) : NULL;
 
 	if (options->explain)
 		return count ? wrong("--explain takes no image") : OPTIONS_RUN;
-	command = count ? command_find(operands[0]) : NULL;
-	if (command && command->nr_words && count < command->nr_words + 2)
-		return wrong("%s needs %sIMAGE", command->name, command->words);
 	if (command) {
-		options->command = operands[0];
-		for (i = 0; i < command->nr_words; i++)
-			options->words[i] = operands[i + 1];
-		count -= command->nr_words + 1;
-		operands += command->nr_words + 1;
+		options->command = command;
+		options->has_command = true;
+		count--;
+		operands++;
 	}
+	if (options->help)
+		return OPTIONS_RUN;
+	if (options->schema)
+		return count ? wrong("--schema takes no image") : OPTIONS_RUN;
+	if (command)
+		return take_words(options, count, operands);
 	if (!count)
 		return wrong("no image given");
 	if (count == 2 && options->source.flat)
 		return wrong("'%s' is not a command (a base is --flat=BASE)", operands[0]);
-	if (count == 2)
+	if (count >= 2)
 		return wrong("'%s' is not a command", operands[0]);
-	if (count > 1)
-		return wrong("too many arguments: '%s'", operands[1]);
-	options->image = operands[0];
-	return parse_words(options);
+	return take_words(options, count, operands);
+}
+
+/* Options that only some commands take, and how they are written. */
+static enum options_result check_taken(const struct options *options)
+{
+	const struct {
+		bool given;
+		u32 takes;
+		const char *name;
+	} given[] = {
+		{ options->output, TAKES_OUTPUT, "-o" },
+		{ options->kernel, TAKES_KERNEL, "--kernel" },
+		{ options->svg, TAKES_SVG, "--svg" },
+		{ options->force, TAKES_FORCE, "--force" },
+		{ options->format == FORMAT_PROMETHEUS, TAKES_PROMETHEUS, "--prometheus" },
+		{ options->has_limit, TAKES_LIMIT, "--limit" },
+		{ options->has_kho, TAKES_START, "--kho" },
+		{ options->has_luo, TAKES_START, "--luo" },
+		{ options->has_flb, TAKES_START, "--flb" },
+		{ options->abi, TAKES_START, "--abi" },
+		{ options->has_vtd_root, TAKES_START, "--vtd-root" },
+		{ options->origin, TAKES_START, "--origin" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(given) / sizeof(given[0]); i++)
+		if (given[i].given && !(options->command->takes & given[i].takes))
+			return wrong("%s does not go with %s", given[i].name,
+				     options->command->name);
+	return OPTIONS_RUN;
 }
 
 static enum options_result check_combination(const struct options *options)
 {
-	bool extracts = !strcmp(options->command, "extract");
+	int ways = options->source.flat + !!options->source.nr_pieces +
+		   !!options->source.qemu_machine;
 	bool has_handover = options->has_kho || options->has_luo || options->has_flb;
+	const struct command *command = options->command;
+	char message[160];
 
-	if (options->explain)
-		return OPTIONS_RUN;
 	if (options->has_flb && !options->abi)
 		return wrong("--flb needs --abi NAME");
-	if (extracts && !options->list_roots && !options->output)
-		return wrong("extract needs -o FILE");
-	if (!extracts && options->output)
-		return wrong("-o goes with extract");
-	if (extracts && options->output && (!*options->output || !strcmp(options->output, "-")))
+	if (ways > 1)
+		return wrong("--flat, --map and --qemu-ram exclude each other");
+	if (options->list_roots && options->has_command && command != &command_show)
+		return wrong("--list-roots is a command of its own");
+	if (command->takes & TAKES_OUTPUT && !options->output)
+		return wrong("%s needs -o FILE", command->name);
+	if (options->output && (!*options->output || !strcmp(options->output, "-")))
 		return wrong("-o: '%s' is not the name of a file", options->output);
-	if (!strcmp(options->command, "verify") && options->has_vtd_root && !has_handover)
+	if (command->takes & TAKES_KERNEL && !options->kernel)
+		return wrong("%s needs --kernel FILE", command->name);
+	if (command == &command_verify && options->has_vtd_root && !has_handover)
 		return wrong("verify has nothing to check --vtd-root against: show reads it");
+	if (command->check && !command->check(options, message, sizeof(message)))
+		return wrong("%s", message);
 	return OPTIONS_RUN;
+}
+
+static enum options_result answer_help(const struct options *options)
+{
+	if (options->has_command)
+		print_command_usage(options->command);
+	else
+		print_usage();
+	return OPTIONS_DONE;
+}
+
+u64 options_limit(const struct options *options, u64 standard)
+{
+	return options->has_limit ? options->limit : standard;
+}
+
+bool options_json(const struct options *options)
+{
+	return options->format == FORMAT_JSON || options->format == FORMAT_JSON_LINES;
 }
 
 enum options_result options_parse(struct options *options, int argc, char **argv)
@@ -342,7 +531,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 	int option;
 
 	memset(options, 0, sizeof(*options));
-	options->command = "show";
+	options->command = &command_show;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
 		if (option == '?' || option == ':')
@@ -352,5 +541,10 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 			return result;
 	}
 	result = parse_operands(options, argc - optind, argv + optind);
+	if (result == OPTIONS_RUN && options->help)
+		return answer_help(options);
+	if (result != OPTIONS_RUN || options->explain || options->schema)
+		return result;
+	result = check_taken(options);
 	return result == OPTIONS_RUN ? check_combination(options) : result;
 }

@@ -18,16 +18,40 @@
 
 #define OPTIONS_MAX_WORDS 2
 
+struct command;
+
+/** enum output_format - what is written to stdout */
+enum output_format {
+	FORMAT_TEXT,
+	FORMAT_JSON, /* one object, indented */
+	FORMAT_JSON_LINES, /* one object on one line */
+	FORMAT_PROMETHEUS, /* a textfile of node_exporter */
+};
+
+/** enum color_choice - --color */
+enum color_choice {
+	COLOR_AUTO, /* on a terminal, unless NO_COLOR is set */
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
 /**
  * struct options - what the command line says
- * @command: "show" when none is given
- * @words: what stands between the command and the image
- * @iova: second word of translate
- * @image: path of the image; NULL for commands without one
+ * @command: show when none is given
+ * @has_command: one was given
+ * @help: --help
+ * @words: what stands between the command and the image, NULL where nothing does
+ * @image: path of the image; "live" is the running host; NULL for commands without one
+ * @other: path of the second image, for commands that take two
  * @output: -o, NULL when not given
+ * @kernel: --kernel, NULL when not given
  * @explain: code of --explain, NULL when not given
  * @source: how to read the image
- * @json: one JSON object instead of text
+ * @format: what to write to stdout
+ * @color: --color
+ * @svg: --svg
+ * @force: --force
+ * @schema: print the JSON Schema of the command's output, and nothing else
  * @list_roots: only list the KHO FDTs found
  * @origin: when the image was taken, as --origin says; NULL when not given
  * @kho: address of --kho
@@ -39,14 +63,22 @@
  * @limit: findings and records to print
  */
 struct options {
-	const char *command;
+	const struct command *command;
 	const char *words[OPTIONS_MAX_WORDS];
 	const char *image;
+	const char *other;
 	const char *output;
+	const char *kernel;
 	const char *explain;
 	const char *origin;
 	struct source_options source;
-	bool json;
+	enum output_format format;
+	enum color_choice color;
+	bool has_command;
+	bool help;
+	bool svg;
+	bool force;
+	bool schema;
 	bool list_roots;
 	bool has_kho;
 	bool has_luo;
@@ -60,7 +92,6 @@ struct options {
 	u32 vtd_mode;
 	const struct iommuser_revision *abi;
 	u64 limit;
-	u64 iova;
 };
 
 /** enum options_result - what to do next */
@@ -71,5 +102,12 @@ enum options_result {
 };
 
 enum options_result options_parse(struct options *options, int argc, char **argv);
+
+/** parse_number - a whole string as a number; base 0 is C notation */
+bool parse_number(const char *text, int base, u64 *value);
+/** options_limit - --limit, or @standard when it is not given */
+u64 options_limit(const struct options *options, u64 standard);
+/** options_json - is JSON of one kind or the other wanted? */
+bool options_json(const struct options *options);
 
 #endif /* OPTIONS_H */

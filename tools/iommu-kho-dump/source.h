@@ -27,16 +27,37 @@ enum source_status {
 	SOURCE_FAILED,
 };
 
+#define SOURCE_MAX_PIECES 64
+
+/**
+ * struct source_piece - memory that is one run of bytes in a raw file
+ * @offset: where in the file
+ * @phys: physical address of its first byte
+ * @length: bytes
+ */
+struct source_piece {
+	u64 offset;
+	u64 phys;
+	u64 length;
+};
+
 /**
  * struct source_options - what the command line says about the image
  * @flat: the file is raw memory
  * @flat_base: physical address of its first byte
+ * @pieces: --map: the file is raw memory of these pieces
+ * @nr_pieces: how many
+ * @qemu_machine: --qemu-ram: the file is the RAM of this machine of QEMU ("pc"
+ *	or "q35"); NULL when not given
  * @page_shift: 12, 14 or 16 when the user states it, 0 to take it from the
  *	image (4 KiB where the image does not say)
  */
 struct source_options {
 	bool flat;
 	u64 flat_base;
+	struct source_piece pieces[SOURCE_MAX_PIECES];
+	u32 nr_pieces;
+	const char *qemu_machine;
 	u32 page_shift;
 };
 
