@@ -62,6 +62,12 @@ def equal(found, expected, what):
     check(found == expected, f"{what}: {found!r} instead of {expected!r}")
 
 
+def at_least_1g(memory):
+    """A machine's memory as QEMU writes it, "512M" or "2G"; no less than 1 GiB."""
+    units = {"M": 1, "G": 1024}
+    return memory if int(memory[:-1]) * units[memory[-1]] >= 1024 else "1G"
+
+
 class Lab:
     """Where one run of one scenario happens."""
 
@@ -128,7 +134,7 @@ class Lab:
             kernels = (base, base)
         if any(kernel.option("CONFIG_KASAN") == "y" for kernel in kernels):
             # KASAN's shadow memory comes out of KHO's scratch areas.
-            options.setdefault("memory", "1G")
+            options["memory"] = at_least_1g(options.get("memory", "1G"))
             options.setdefault("scratch", "128M,256M,64M")
         qemu = self.settings.qemu10 if self.mode == "first-stage" else ("qemu-system-x86_64",)
         name = f"vm{len(self.machines)}"

@@ -49,10 +49,9 @@ def dump_after_boot(lab):
 def scratch_at_the_jump(lab):
     """The array of scratch regions is copied in the jump: checked when it's there, not before.
 
-    With this much memory its place is not all zero at the jump. KASAN's kernel needs more.
+    With this much memory its place is not all zero at the jump.
     """
-    with_kasan = lab.kernel.option("CONFIG_KASAN") == "y"
-    vm = lab.start() if with_kasan else lab.start(memory="512M")
+    vm = lab.start(memory="512M")
     preserving.preserved_guest(vm)
     vm.kexec()
     vm.jump_stopped()
