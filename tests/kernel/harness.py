@@ -15,6 +15,8 @@ SPLAT = re.compile(r"^.*(?:\bWARNING: |\bBUG: |KASAN: |UBSAN: |kmemleak: [1-9][0
                    r"list_(?:add|del) corruption|DEBUG_LOCKS_WARN_ON|ODEBUG: |Oops: |"
                    r"bad page state|Bad page map|general protection fault|kernel BUG at ).*",
                    re.MULTILINE | re.IGNORECASE)
+# What lockdep says after its first line.
+LOCK_CHAIN = re.compile(r"^Chain exists of:\s*\n(.*)$", re.MULTILINE)
 
 
 class Skip(Exception):
@@ -86,8 +88,12 @@ class Lab:
     def check_consoles(self, expected):
         """Fail if a kernel found a mistake of its own, other than the expected ones."""
         for machine in self.machines:
-            for match in SPLAT.finditer(machine.console()):
+            console = machine.console()
+            for match in SPLAT.finditer(console):
                 line = match.group(0).strip()
+                if "circular locking" in line:
+                    chain = LOCK_CHAIN.search(console, match.end())
+                    line += f": {chain.group(1).strip()}" if chain else ""
                 if not any(pattern.search(line) for pattern in expected):
                     raise VmError(f"{machine.name}: {line}")
 
