@@ -3,7 +3,9 @@
 # Build with -O2, run every benchmark, print tables of medians and ratios. docs/performance.md says what they mean.
 #
 # usage: run.sh [--quick] [DUMP]...
+#        run.sh --large [OPTION]...
 #   --quick: smaller page tables, fewer repetitions. DUMP: also time `iommu-kho-dump show` on it.
+#   --large: the tool alone, on a vmcore of 16 GiB that is made for it; options are those of large.py.
 #   $BENCH_BUILD: the build directory, build/bench by default.
 set -euo pipefail
 
@@ -21,8 +23,12 @@ build() {
 ratio_header() { printf '\n| %s | measured | reference | ratio | target |\n| --- | ---: | ---: | ---: | --- |\n' "$1"; }
 
 case ${1-} in
+--large)
+	build iommu-kho-dump
+	exec "$here/large.py" "$build/iommu-kho-dump" "${@:2}"
+	;;
 --quick) quick=(--quick) pairs=3; shift ;;
--*) echo "usage: ${0##*/} [--quick] [DUMP]..." >&2; exit 2 ;;
+-*) echo "usage: ${0##*/} [--quick] [DUMP]... | --large [OPTION]..." >&2; exit 2 ;;
 esac
 if [ $# -gt 0 ]; then
 	build iommu-kho-dump

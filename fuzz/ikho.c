@@ -165,7 +165,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static u8 file[MAX_FILE];
 	struct input input = { data, size };
 	u64 choice = input_take(&input, 1);
-	const struct source_options options = { .page_shift = choice & 2 ? 16 : 0 };
+	const struct source_options options = {
+		.page_shift = choice & 2 ? 16 : 0,
+		.force = choice & 4,
+	};
 	size_t length = IKHO_MAGIC_SIZE + input.left;
 	int fd;
 

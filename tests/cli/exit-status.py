@@ -111,7 +111,7 @@ class NotImages(harness.ToolTest):
         for at in harness.some(range(0, len(data), 211), 10):
             with self.subTest(at=at):
                 self.write("altered", data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1:])
-                self.refused(3, "altered: ", "altered")
+                self.refused(3, "altered: ", "verify", "altered")
         self.write("longer", data + b"\0")
         self.refused(3, "longer: ", "longer")
 
@@ -198,10 +198,14 @@ class WrongUsage(harness.ToolTest):
 
     def test_operands(self):
         self.usage("no image")
-        self.usage("no image", "verify")
+        self.usage("verify needs IMAGE", "verify")
         self.usage("no image", "--json")
         self.usage("'frob' is not a command", "frob", FIXTURE)
-        self.usage("too many", "a", "b", "c")
+        self.usage("'a' is not a command", "a", "b", "c")
+        self.usage("show takes one IMAGE (several with --json-lines); diff compares two", "show", "a", "b")
+        self.usage("extract takes one IMAGE; see", "extract", "-o", "x", "a", "b")
+        self.usage("--list-roots", "verify", "--list-roots", "a")
+        self.usage("show takes one IMAGE", "show", "--list-roots", "--json-lines", "a", "b")
         self.usage("--flat=BASE", "--flat", "0x1000", FIXTURE)
 
     def test_options(self):
@@ -216,7 +220,13 @@ class WrongUsage(harness.ToolTest):
 
     def test_combinations(self):
         self.usage("--flb needs --abi", "--flb", "0x1000", FIXTURE)
-        self.usage("-o goes with extract", "-o", "x", FIXTURE)
+        self.usage("-o does not go with show", "-o", "x", FIXTURE)
+        self.usage("--prometheus does not go with stat", "stat", "--prometheus", FIXTURE)
+        self.usage("-o goes with verify only when there is --prometheus", "verify", "-o", "x", FIXTURE)
+        self.usage("exclude each other", "verify", "--prometheus", "--json", FIXTURE)
+        self.usage("exclude each other", "verify", "--json-lines", "--json", FIXTURE)
+        self.usage("--color: 'pink'", "verify", "--color=pink", FIXTURE)
+        self.usage("takes no image", "show", "--schema", FIXTURE)
         self.usage("extract needs -o", "extract", FIXTURE)
         self.usage("takes no image", "--explain", "KHO-01", FIXTURE)
         self.usage("not a finding code", "--explain", "KHO-0")

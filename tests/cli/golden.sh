@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Compare what the tool prints, and its exit statuses, with golden/*.out: one file for each image, and one for
-# what needs no image. How many bytes were read of an image is left open.
+# what needs no image. How many bytes were read of an image, and when, is left open.
 #
 # usage: golden.sh [--rewrite]     with IOMMU_KHO_DUMP naming the tool
 # exit: 0 all as recorded (or rewritten), 1 not, 2 wrong usage
@@ -19,6 +19,8 @@ case $#:${1:-} in
 *) sed -n '6,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { echo "golden.sh: IOMMU_KHO_DUMP must name the tool" >&2; exit 2; }
+# It is run in another directory.
+IOMMU_KHO_DUMP=$(realpath "$IOMMU_KHO_DUMP")
 
 fixtures=(legacy-jump legacy-postboot scalable-jump scalable-postboot
 	legacy-glue-jump legacy-glue-incoming legacy-glue-left scalable-glue-jump scalable-glue-incoming
@@ -46,7 +48,7 @@ transcript() {
 
 	"$IOMMU_KHO_DUMP" "$@" > stdout 2> stderr < /dev/null || status=$?
 	echo "\$ iommu-kho-dump $*"
-	sed 's/\(image_bytes_read"\{0,1\}[: ] *\)[0-9][0-9]*/\1N/' stdout
+	sed -e 's/\(image_bytes_read"\{0,1\}[: ] *\)[0-9][0-9]*/\1N/' -e 's/\(timestamp_seconds{.*} \)[0-9]*$/\1N/' stdout
 	sed 's/^/stderr: /' stderr
 	echo "exit status $status"
 	echo
@@ -59,6 +61,14 @@ image_transcripts() {
 		transcript "$command" "$image"
 		transcript "$command" --json "$image"
 	done
+	transcript graph "$image"
+	transcript maps --limit 4 "$image"
+	transcript maps --limit 4 --json "$image"
+	transcript scratch "$image"
+	transcript scratch --json "$image"
+	transcript preflight --kernel vmlinuz "$image"
+	transcript preflight --kernel vmlinuz --json "$image"
+	transcript preflight --kernel vmlinuz-stock "$image"
 	shift
 	while [ $# -gt 0 ]; do
 		transcript show --vtd-root "$1" "$image"
@@ -84,6 +94,28 @@ plain_transcripts() {
 	transcript --explain CHAIN-03 --json
 }
 
+# What fleets ask for: a line, or metrics, for each image.
+fleet_transcripts() {
+	local command
+
+	for command in show verify stat; do
+		transcript "$command" --json-lines "$@"
+	done
+	transcript --list-roots --json-lines "$1"
+	for image in "$@"; do
+		transcript verify --prometheus "$image"
+	done
+}
+
+# diff_transcripts A B...: each with the next one
+diff_transcripts() {
+	while [ $# -gt 1 ]; do
+		transcript diff --limit 20 "$1" "$2"
+		transcript diff --limit 3 --json "$1" "$2"
+		shift
+	done
+}
+
 translate_transcripts() {
 	local image=$1 word
 
@@ -93,6 +125,10 @@ translate_transcripts() {
 	transcript translate --json 0000:03:00.0 0x40000000 "$image"
 	transcript translate --json 0000:00:04.0 0x400000 "$image"
 	transcript translate 00:06.0 0x0 "$image"
+	transcript translate 00:04.0+5 0x0 "$image"
+	transcript maps 00:06.0 "$image"
+	transcript maps 00:04.0 --json-lines --limit 1 "$image"
+	transcript maps 0:6 "$image"
 	transcript translate 0:6 0x0 "$image"
 	transcript translate 00:04.0 9z "$image"
 	transcript translate 00:04.0 "$image"
@@ -122,6 +158,9 @@ check() {
 	checked+=("$name.out")
 }
 
+# The kernels of preflight: one that has everything, one as it comes from kernel.org.
+python3 "$here/tiny_kernel.py" vmlinuz
+python3 "$here/tiny_kernel.py" vmlinuz-stock memfd-v2
 checked=()
 runs=0
 for name in "${fixtures[@]}"; do
@@ -146,6 +185,7 @@ for name in "${descriptions[@]}"; do
 done
 python3 "$tests/writer/write_image.py" "$tests/writer/clean/$damaged.desc" damaged.elf --format elf --set "$damage"
 check damaged image_transcripts damaged.elf
+check fleet fleet_transcripts damaged.elf no-such-image scalable-glue-jump.ikho
 # An incoming handover half taken over: one domain's tables are freed, one device's entry leads elsewhere.
 states=('ikho origin=incoming kho=no preserved=no' 'states iommu 2' 'states domain 3 4' 'states device 4 3 5'
 	'set context[00:04.0].lo = 0x7000001' 'set context[00:04.0].did = 77')
@@ -157,10 +197,13 @@ python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.d
 check next image_transcripts next.elf
 python3 "$tests/writer/write_image.py" "$tests/writer/clean/iommuser-v1-legacy.desc" translate.elf --format elf
 check translate translate_transcripts translate.elf
+cp "$tests"/images/{scalable-glue-jump,scalable-glue-incoming,scalable-glue-left,legacy-glue-jump}.ikho .
+check diff diff_transcripts scalable-glue-jump.ikho scalable-glue-incoming.ikho scalable-glue-left.ikho \
+	legacy-glue-jump.ikho translate.elf damaged.elf
 check plain plain_transcripts
 
 # Line widths: only words as long as hardware entries and hashes may stick out.
-if long=$(grep -hE '^[^"]{80,}$' "$golden"/*.out | grep -v -e '^\$ ' -e '^stderr: ' -e '"'); then
+if long=$(grep -hE '^[^"]{80,}$' "$golden"/*.out | grep -v -e '^\$ ' -e '^stderr: ' -e '^# HELP ' -e '"'); then
 	printf 'lines over 79 columns:\n%s\n' "$long"
 	failed=1
 fi

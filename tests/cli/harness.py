@@ -38,13 +38,15 @@ def run(*arguments, cwd=None, **options):
     return Result(done.returncode, (done.stdout or b"").decode(), done.stderr.decode())
 
 
-def write_image(description, path, *lines, form="elf"):
-    """Have the writer make an image. Returns its symbols: name -> address as text."""
+def write_image(description, path, *lines, form="elf", drop=()):
+    """Have the writer make an image, without the pages to drop. Returns its symbols: name -> address as text."""
     symbols = path + ".symbols"
     command = [sys.executable, os.path.join(WRITER, "write_image.py"), description, path,
                "--format", form, "--symbols", symbols]
     for line in lines:
         command += ["--set", line]
+    for page in drop:
+        command += ["--drop", page]
     subprocess.run(command, check=True)
     with open(symbols, encoding="utf-8") as file:
         return json.load(file)

@@ -16,8 +16,11 @@ def check_finding(finding):
     missing = FINDING_KEYS - set(finding)
     require(not missing, "a finding has no %s", ", ".join(sorted(missing)))
     require(finding["severity"] in SEVERITIES, "severity %r", finding["severity"])
-    for key in ("phys", "found", "expected"):
-        require_hex(finding[key], "%s.%s" % (finding["code"], key))
+    require_hex(finding["phys"], "%s.phys" % finding["code"])
+    # Null where there is no such value.
+    for key in ("found", "expected"):
+        if finding[key] is not None:
+            require_hex(finding[key], "%s.%s" % (finding["code"], key))
     require(finding["record"] is None or re.fullmatch(r"[a-z]+\[\d+\]", finding["record"]),
             "record %r", finding["record"])
     require(isinstance(finding["message"], str) and len(finding["message"]) > 10,

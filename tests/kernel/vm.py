@@ -113,10 +113,11 @@ def pack(files):
     return bytes(out)
 
 
-def nested_initrd(agent, kernels, files):
+def nested_initrd(agent, kernels, files, programs):
     """The initramfs of the first of some kernels: it holds the next kernel and its initramfs."""
+    programs = dict(programs)
     with open(agent, "rb") as file:
-        programs = {"/init": file.read()}
+        programs["/init"] = file.read()
     with open(f"{agent}-{EXAMPLE}", "rb") as file:
         programs["/" + EXAMPLE] = file.read()
     initrd = None
@@ -138,12 +139,14 @@ class VM:
     kernels: the kernel it boots and those it can jump into, in order.
     devices: further QEMU arguments, as words.
     rng: a virtio-rng device; as a text, with these properties.
+    files: further files of the first kernel's initramfs, {path: bytes}.
+    programs: the same for the initramfs of every kernel.
     scratch: KHO's areas, which the next kernel's image and first allocations have to fit into.
     """
 
     def __init__(self, directory, agent, kernels, mode, *, qemu=("qemu-system-x86_64",),
                  memory="256M", processors=2, cmdline="", devices=(), unit=None, edu=True,
-                 rng=False, files=None, scratch="32M,16M,16M", name="vm",
+                 rng=False, files=None, programs=None, scratch="32M,16M,16M", name="vm",
                  accelerator=("-accel", "tcg,thread=multi")):
         self.dir = directory
         self.kernels = list(kernels)
@@ -164,7 +167,7 @@ class VM:
         self.console_path = os.path.join(directory, "console.log")
         initrd = os.path.join(directory, "initrd")
         with open(initrd, "wb") as file:
-            file.write(nested_initrd(agent, self.kernels, files or {}))
+            file.write(nested_initrd(agent, self.kernels, files or {}, programs or {}))
         # QEMU goes when we go, however that happens. On a busy host one boot in some hundreds hung
         # where Linux takes the HPET for its clock.
         words = ["setpriv", "--pdeathsig", "KILL", "--"] + list(qemu) + [

@@ -155,6 +155,50 @@ static void errors_tell_not_to_go_on(void **state)
 	}
 }
 
+/* What can be met when it is too late has words for that, and these are not those of a choice. */
+static void errors_tell_what_to_do_afterwards(void **state)
+{
+	unsigned int id, told = 0;
+
+	(void)state;
+	for (id = 0; id < IOMMUSER_NR_FINDINGS; id++) {
+		const char *afterwards = explain_afterwards((enum iommuser_finding_id)id);
+		bool is_error = iommuser_finding_severity((enum iommuser_finding_id)id) ==
+				IOMMUSER_ERROR;
+
+		if (!is_error || id == IOMMUSER_FINDING_REC_STATE ||
+		    id == IOMMUSER_FINDING_REC_STATE_COUNT) {
+			require(!afterwards, id,
+				"words for afterwards where nothing is to be done");
+			continue;
+		}
+		require(afterwards, id, "an error without words for afterwards");
+		require_prose(id, afterwards);
+		require(!strcasestr(afterwards, "do not kexec"), id, "too late for that");
+		told++;
+	}
+	assert_true(told > 100);
+}
+
+static void afterwards_goes_by_what_the_next_kernel_does(void **state)
+{
+	const char *kho = explain_afterwards(IOMMUSER_FINDING_KHO_FDT_UNSOUND);
+	const char *luo = explain_afterwards(IOMMUSER_FINDING_LUO_STATE_INVALID);
+	const char *seal = explain_afterwards(IOMMUSER_FINDING_SEAL_ROOT);
+
+	(void)state;
+	assert_non_null(strstr(kho, "as if there were no handover"));
+	assert_non_null(strstr(luo, "/dev/liveupdate"));
+	assert_string_equal(explain_afterwards(IOMMUSER_FINDING_CLOSURE_LUO), luo);
+	assert_non_null(strstr(seal, "on_error=block"));
+	assert_string_equal(explain_afterwards(IOMMUSER_FINDING_PT_RESERVED), seal);
+	assert_non_null(
+		strstr(explain_afterwards(IOMMUSER_FINDING_CLOSURE_LEAF), "verify=closure"));
+	assert_non_null(strstr(explain_afterwards(IOMMUSER_FINDING_REF_FILE_DEVICE), "abandons"));
+	assert_non_null(strstr(explain_afterwards(IOMMUSER_FINDING_REC_VALUE), "intel_iommu="));
+	assert_non_null(strstr(explain_afterwards(IOMMUSER_FINDING_DID_COLLISION), "taken the ID"));
+}
+
 static void codes_are_found_as_typed(void **state)
 {
 	unsigned int id;
@@ -181,6 +225,8 @@ int main(void)
 		cmocka_unit_test(texts_are_prose),
 		cmocka_unit_test(messages_use_known_placeholders),
 		cmocka_unit_test(errors_tell_not_to_go_on),
+		cmocka_unit_test(errors_tell_what_to_do_afterwards),
+		cmocka_unit_test(afterwards_goes_by_what_the_next_kernel_does),
 		cmocka_unit_test(codes_are_found_as_typed),
 	};
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "ikho-write.h"
+#include "whole-file.h"
 #include "image-files.h"
 
 static const struct source_hints hints = {
@@ -299,11 +300,11 @@ static void abandoned(void **state)
 	/* As a signal handler would. */
 	writer = create("image", 12);
 	assert_non_null(writer);
-	ikho_remove_pending();
+	whole_file_remove_pending();
 	assert_int_equal(count_test_files(), 1);
 	assert_int_equal(ikho_finish(writer, message, sizeof(message)), -1);
 	assert_old();
-	ikho_remove_pending();
+	whole_file_remove_pending();
 	assert_old();
 }
 

@@ -85,7 +85,7 @@ void blob_save(const struct blob *blob, const char *path, size_t size)
 {
 	FILE *file = fopen(path, "wb");
 
-	if (!file || fwrite(blob->data, 1, size, file) != size || fclose(file))
+	if (!file || (size && fwrite(blob->data, 1, size, file) != size) || fclose(file))
 		die(path);
 }
 

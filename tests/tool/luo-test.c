@@ -225,7 +225,7 @@ static int luo_image_open(struct luo_image *image)
 	assert_int_equal(image_open(&image->image), 0);
 	image->is_open = true;
 	return luo_open(&image->luo, image->image.source, image->blob, image->blob_size,
-			&image->image.pages, image->image.report);
+			&image->image.pages, true, image->image.report);
 }
 
 static void luo_image_free(struct luo_image *image)
@@ -477,7 +477,7 @@ static void test_too_many_blocks(void **state)
 	PUT(the.sessions, first);
 	assert_int_equal(image_open(&the.image), 0);
 	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, the.blob_size, NULL,
-				  the.image.report), 0);
+				  true, the.image.report), 0);
 	the.is_open = true;
 	assert_int_equal(report_count_id(the.image.report, IOMMUSER_FINDING_LUO_TOO_MANY_BLOCKS), 1);
 	assert_int_equal(the.luo.nr_sessions, 2 + KHO_BLOCK_MAX_BLOCKS - 1);
@@ -612,10 +612,34 @@ static void test_closure(void **state)
 	}
 	/* Without a set nothing is said about it. */
 	luo_init(&the, 12, 5);
-	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, 0, NULL, the.image.report), 0);
+	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, 0, NULL, true,
+				  the.image.report), 0);
 	the.is_open = true;
 	assert_nothing_found(&the.image);
 	assert_int_equal(the.luo.sessions[0].files[0].memfd->length_from, MEMFD_LENGTH_PAGE);
+	luo_image_free(&the);
+}
+
+/* The same findings and sums whether or not anybody wants to know where folios are. */
+static void test_no_extents(void **state)
+{
+	const struct memfd *memfd;
+
+	(void)state;
+	luo_init(&the, 12, 5);
+	assert_int_equal(image_open(&the.image), 0);
+	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, the.blob_size,
+				  &the.image.pages, false, the.image.report), 0);
+	the.is_open = true;
+	memfd = the.luo.sessions[0].files[0].memfd;
+	assert_nothing_found(&the.image);
+	assert_true(memfd->complete);
+	assert_int_equal(memfd->nr_extents, 0);
+	assert_null(memfd->extents);
+	assert_int_equal(memfd->nr_present, NR_FOLIOS);
+	assert_int_equal(memfd->folios_bytes, 4 * the.image.page_size);
+	assert_true(iommuser_pageset_contains(&the.image.pages.set, IOMMUSER_MAPPED,
+					      the.payload[1], 2 * the.image.page_size, NULL));
 	luo_image_free(&the);
 }
 
@@ -633,6 +657,7 @@ int main(void)
 		cmocka_unit_test(test_memfd),
 		cmocka_unit_test(test_empty_memfd),
 		cmocka_unit_test(test_closure),
+		cmocka_unit_test(test_no_extents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

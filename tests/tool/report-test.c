@@ -52,6 +52,11 @@ static void what_hides_or_reorders_is_escaped(void **state)
 	assert_escaped("\xe2\x80\xae", "\\xe2\\x80\\xae");
 	assert_escaped("\xe2\x80\x8b", "\\xe2\\x80\\x8b");
 	assert_escaped("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
+	/* Isolates; characters without width or ink; variation selectors. */
+	assert_escaped("\xe2\x81\xa6\xe2\x81\xa9", "\\xe2\\x81\\xa6\\xe2\\x81\\xa9");
+	assert_escaped("\xe1\x85\x9f\xe3\x85\xa4", "\\xe1\\x85\\x9f\\xe3\\x85\\xa4");
+	assert_escaped("\xcd\x8f\xd8\x9c", "\\xcd\\x8f\\xd8\\x9c");
+	assert_escaped("\xef\xb8\x8f", "\\xef\\xb8\\x8f");
 	assert_escaped("\xef\xbb\xbf", "\\xef\\xbb\\xbf");
 	assert_escaped("\xef\xbf\xbf", "\\xef\\xbf\\xbf");
 	assert_escaped("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81");
@@ -131,6 +136,8 @@ static void status_follows_the_worst_finding(void **state)
 	assert_int_equal(report_count(report, IOMMUSER_ERROR), 1);
 	assert_int_equal(report_count_id(report, IOMMUSER_FINDING_LUO_UNREADABLE), 2);
 	assert_int_equal(report_count_id(report, IOMMUSER_FINDING_SEAL_ROOT), 0);
+	assert_int_equal(report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_INCOMPLETE), 2);
+	assert_int_equal(report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_ERROR), 0);
 	report_free(report);
 	report_free(NULL);
 }

@@ -6,63 +6,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "model.h"
+#include "model-iommu.h"
 #include "text.h"
 
 #define DEFAULT_LIMIT 1000
-/* The end included. */
-#define MAX_COLUMNS 12
-
-static const struct text_column iommu_columns[] = {
-	{ "index", "#" },	  { "type", "type" },
-	{ "token", "token" },	  { "root_table", "root table" },
-	{ "mode", "mode" },	  { "ref_count", "devices" },
-	{ "deleted", "deleted" }, { NULL, NULL },
-};
-
-static const struct text_column domain_columns[] = {
-	{ "index", "#" },
-	{ "format", "format" },
-	{ "top_table", "top table" },
-	{ "top_level", "top level" },
-	{ "deleted", "deleted" },
-	{ NULL, NULL },
-};
-
-static const struct text_column device_columns[] = {
-	{ "index", "#" },
-	{ "bdf", "device" },
-	{ "iommu", "iommu" },
-	{ "domain", "domain" },
-	{ "did", "DID" },
-	{ "owner_token", "owner" },
-	{ "pasid_table", "PASID table" },
-	{ "deleted", "deleted" },
-	{ NULL, NULL },
-};
-
-static const struct text_column alias_columns[] = {
-	{ "index", "#" },   { "bdf", "requester" },   { "device", "of device" },
-	{ "type", "type" }, { "deleted", "deleted" }, { NULL, NULL },
-};
-
-static const struct text_column attachment_columns[] = {
-	{ "index", "#" }, { "device", "device" },   { "pasid", "PASID" }, { "domain", "domain" },
-	{ "did", "DID" }, { "deleted", "deleted" }, { NULL, NULL },
-};
-
-static const struct text_column hwpt_columns[] = {
-	{ "index", "#" },	{ "iommufd_token", "iommufd" }, { "hwpt_token", "HWPT token" },
-	{ "domain", "domain" }, { "deleted", "deleted" },	{ NULL, NULL },
-};
-
-static const struct text_column flb_columns[] = {
-	{ "name", "name" },
-	{ "data", "data" },
-	{ "files", "files" },
-	{ NULL, NULL },
-};
-
 static struct json_object *member(struct json_object *object, const char *key)
 {
 	struct json_object *value = NULL;
@@ -83,12 +30,12 @@ static size_t length(struct json_object *object, const char *key)
 	return array ? json_object_array_length(array) : 0;
 }
 
-static void print_kho(struct json_object *kho)
+static void print_kho(const struct handover *handover, struct json_object *kho)
 {
 	char buffer[32], size[32], blocks[32];
 
 	if (!kho) {
-		puts("KHO      not read");
+		printf("KHO      %s\n", model_why_not_read(handover));
 		return;
 	}
 	printf("KHO      %s, FDT at %s", text_member(kho, "compatible", buffer, sizeof(buffer)),
@@ -114,9 +61,10 @@ static void print_luo(const struct handover *handover, struct json_object *root)
 	char buffer[32], sessions[32], flbs[32];
 
 	if (!luo) {
-		puts(handover->has_kho && !kho_find_subtree(&handover->kho, "LUO") ?
-			     "LUO      none: an empty handover" :
-			     "LUO      not read");
+		printf("LUO      %s\n",
+		       handover->has_kho && !kho_find_subtree(&handover->kho, "LUO") ?
+			       "none: an empty handover" :
+			       model_why_not_read(handover));
 		return;
 	}
 	printf("LUO      %s, live update no. %llu, ",
@@ -144,7 +92,8 @@ static void print_iommu(struct json_object *root)
 	       text_plural(length(root, "iommus"), "unit", units, sizeof(units)),
 	       text_plural(length(root, "domains"), "domain", domains, sizeof(domains)),
 	       text_plural(length(root, "devices"), "device", devices, sizeof(devices)));
-	if (member(root, "kernel_release"))
+	if (member(root, "kernel_release") &&
+	    json_object_get_string_len(member(root, "kernel_release")))
 		printf("         written by Linux %s\n",
 		       text_member(root, "kernel_release", buffer, sizeof(buffer)));
 	printf("         layout chosen by: %s\n",
@@ -162,35 +111,38 @@ static void print_memfd(struct json_object *memfd)
 }
 
 /* How wide is the widest of the first members? */
-static int widest(struct json_object *array, const char *key, u64 limit)
+static size_t widest(struct json_object *array, const char *key, u64 limit)
 {
 	size_t width = 0, i, size;
 	char buffer[32];
 
 	for (i = 0; i < json_object_array_length(array) && i < limit; i++) {
-		size = strlen(text_member(json_object_array_get_idx(array, i), key, buffer,
-					  sizeof(buffer)));
+		size = text_width(text_member(json_object_array_get_idx(array, i), key, buffer,
+					      sizeof(buffer)));
 		if (size > width)
 			width = size;
 	}
-	return (int)width;
+	return width;
 }
 
 static void print_files(struct json_object *files, u64 limit)
 {
-	int tokens = widest(files, "token", limit), names = widest(files, "compatible", limit);
-	int addresses = widest(files, "data", limit);
-	char name[32], data[32], token[32];
-	size_t i;
+	static const char *const keys[] = { "token", "compatible", "data" };
+	static const char *const words[] = { "    token ", "  ", "  data " };
+	size_t widths[3], i, j;
+	char buffer[32];
 
+	for (j = 0; j < 3; j++)
+		widths[j] = widest(files, keys[j], limit);
 	for (i = 0; i < json_object_array_length(files) && i < limit; i++) {
 		struct json_object *file = json_object_array_get_idx(files, i);
 		struct json_object *memfd = member(file, "memfd");
 
-		printf("    token %-*s  %-*s  data %-*s", tokens,
-		       text_member(file, "token", token, sizeof(token)), names,
-		       text_member(file, "compatible", name, sizeof(name)), memfd ? addresses : 0,
-		       text_member(file, "data", data, sizeof(data)));
+		for (j = 0; j < 3; j++) {
+			fputs(words[j], stdout);
+			text_pad(text_member(file, keys[j], buffer, sizeof(buffer)),
+				 j < 2 || memfd ? widths[j] : 0);
+		}
 		if (memfd)
 			print_memfd(memfd);
 		putchar('\n');
@@ -298,23 +250,142 @@ static void print_vtd(struct json_object *root, u64 limit)
 
 /* Where the image says where records stand, that column takes the place of "deleted". */
 static void print_records(struct json_object *root, const char *heading, const char *key,
-			  const struct text_column *columns, u64 limit)
+			  const struct output_object *kind, u64 limit)
 {
-	struct text_column with_state[MAX_COLUMNS];
+	struct text_column columns[TEXT_MAX_COLUMNS + 1];
 	struct json_object *records = member(root, key);
+	size_t i, nr = 0;
+
+	if (!length(root, key))
+		return;
+	text_columns(kind, records, columns, TEXT_MAX_COLUMNS + 1);
+	for (i = 0; columns[i].key; i++)
+		if (strcmp(columns[i].key, "deleted") ||
+		    !member(json_object_array_get_idx(records, 0), "state"))
+			columns[nr++] = columns[i];
+	columns[nr].key = NULL;
+	text_table(heading, records, columns, limit);
+}
+
+static u64 count_live(struct json_object *root, const char *key)
+{
+	struct json_object *records = member(root, key);
+	u64 count = 0;
 	size_t i;
 
-	if (!length(root, key) || !member(json_object_array_get_idx(records, 0), "state")) {
-		text_table(heading, records, columns, limit);
+	for (i = 0; i < length(root, key); i++)
+		count += !json_object_get_boolean(
+			member(json_object_array_get_idx(records, i), "deleted"));
+	return count;
+}
+
+static const char *when_taken(const struct handover *handover)
+{
+	static const char *const phrases[] = {
+		", taken at the jump",
+		", taken before the jump",
+		", as the next kernel has it",
+		", taken after the next kernel had booted",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (!strcmp(handover->origin, output_origins[i]))
+			return phrases[i];
+	return "";
+}
+
+static void describe_sessions(struct json_object *root, char *text, size_t size)
+{
+	struct json_object *sessions = member(root, "sessions");
+	char session_text[32], file_text[32];
+	u64 files = 0;
+	size_t i;
+
+	for (i = 0; i < length(root, "sessions"); i++)
+		files += length(json_object_array_get_idx(sessions, i), "files");
+	if (!length(root, "sessions"))
 		return;
+	snprintf(text, size, "%s with %s, ",
+		 text_plural(length(root, "sessions"), "session", session_text,
+			     sizeof(session_text)),
+		 text_plural(files, "file", file_text, sizeof(file_text)));
+}
+
+/* After the jump: how many devices stand where, where the image says it. */
+static void describe_states(struct json_object *root, char *text, size_t size)
+{
+	const char *const *states = output_find(&output_device, "state")->values;
+	struct json_object *devices = member(root, "devices"), *state;
+	size_t i, j, used = 0;
+	u64 count;
+
+	for (i = 0; states[i] && used < size; i++) {
+		for (j = 0, count = 0; j < length(root, "devices"); j++) {
+			state = member(json_object_array_get_idx(devices, j), "state");
+			count += state && !strcmp(json_object_get_string(state), states[i]);
+		}
+		if (count)
+			used += (size_t)snprintf(text + used, size - used, "%s%llu %s",
+						 used ? ", " : "", (unsigned long long)count,
+						 states[i]);
 	}
-	for (i = 0; columns[i].key; i++) {
-		with_state[i] = columns[i];
-		if (!strcmp(columns[i].key, "deleted"))
-			with_state[i] = (struct text_column){ "state", "state" };
-	}
-	with_state[i] = columns[i];
-	text_table(heading, records, with_state, limit);
+}
+
+static void describe_iommu(const struct handover *handover, struct json_object *root, char *text,
+			   size_t size)
+{
+	char units[32], domains[32], devices[32], states[160] = "";
+	u64 nr_devices = count_live(root, "devices");
+
+	describe_states(root, states, sizeof(states));
+	text_plural(nr_devices, "device", devices, sizeof(devices));
+	text_plural(count_live(root, "domains"), "domain", domains, sizeof(domains));
+	text_plural(count_live(root, "iommus"), "IOMMU", units, sizeof(units));
+	if (!handover->has_flb)
+		snprintf(text, size, "no IOMMU state");
+	else if (!handover->has_iommu)
+		snprintf(text, size, "IOMMU state that cannot be read");
+	else if (states[0])
+		snprintf(text, size, "%s (%s) on %s of %s", devices, states, domains, units);
+	else
+		snprintf(text, size, "%s that %s DMA through %s of %s", devices,
+			 nr_devices == 1 ? "keeps its" : "keep their", domains, units);
+}
+
+static void describe_soundness(const struct report *report, char *text, size_t size)
+{
+	u64 errors = report_count(report, IOMMUSER_ERROR);
+	u64 gaps = report_count(report, IOMMUSER_INCOMPLETE);
+	char error_text[32], gap_text[32];
+
+	if (errors || gaps)
+		snprintf(text, size, "Reading it brought up %s and %s: see verify.",
+			 text_plural(errors, "error", error_text, sizeof(error_text)),
+			 text_plural(gaps, "gap", gap_text, sizeof(gap_text)));
+	else
+		snprintf(text, size, "Nothing wrong was met in reading it; verify checks it all.");
+}
+
+/* The answer first: what is it, and is it sound? */
+static void print_answer(const struct handover *handover, struct json_object *root)
+{
+	char text[600], sessions[80] = "", iommu[320], sound[120];
+
+	describe_soundness(handover->report, sound, sizeof(sound));
+	describe_iommu(handover, root, iommu, sizeof(iommu));
+	describe_sessions(root, sessions, sizeof(sessions));
+	if (!handover->has_kho && !handover->has_luo && !handover->has_flb)
+		snprintf(text, sizeof(text), "VT-d tables, without records of a handover.");
+	else if (handover->has_kho && !length(root, "sessions") && !handover->has_flb)
+		snprintf(text, sizeof(text), "%s%s: no session, no IOMMU state. %s",
+			 handover->map_gone ? "What is left of a handover" : "An empty handover",
+			 when_taken(handover), sound);
+	else
+		snprintf(text, sizeof(text), "A handover%s: %s%s. %s", when_taken(handover),
+			 sessions, iommu, sound);
+	text_wrap(text, 0);
+	putchar('\n');
 }
 
 static void print_show(struct handover *handover, struct json_object *root, u64 limit)
@@ -323,6 +394,7 @@ static void print_show(struct handover *handover, struct json_object *root, u64 
 	char buffer[32], size[32];
 	u32 i;
 
+	print_answer(handover, root);
 	printf("Image    %s, %s pages, taken: %s\n",
 	       text_member(source, "format", buffer, sizeof(buffer)),
 	       text_size(number(source, "page_size"), size, sizeof(size)),
@@ -331,36 +403,34 @@ static void print_show(struct handover *handover, struct json_object *root, u64 
 		printf("         holds %llu KHO FDTs, this is the best (see --list-roots)\n",
 		       (unsigned long long)handover->nr_candidates);
 	if (handover->has_kho || handover->has_luo || handover->has_flb) {
-		print_kho(member(root, "kho"));
+		print_kho(handover, member(root, "kho"));
 		print_luo(handover, root);
 		print_iommu(root);
 	}
 	for (i = 0; i < handover->nr_notes; i++)
 		text_labelled("Note", handover->notes[i], 9);
 	print_sessions(root, limit);
-	text_table("FLBs", member(root, "flbs"), flb_columns, limit);
-	print_records(root, "IOMMUs", "iommus", iommu_columns, limit);
-	print_records(root, "Domains", "domains", domain_columns, limit);
-	print_records(root, "Devices", "devices", device_columns, limit);
+	text_objects("FLBs", member(root, "flbs"), &output_flb, limit);
+	print_records(root, "IOMMUs", "iommus", &output_iommu, limit);
+	print_records(root, "Domains", "domains", &output_domain, limit);
+	print_records(root, "Devices", "devices", &output_device, limit);
 	if (member(root, "hwpts")) {
-		text_table("Aliases", member(root, "aliases"), alias_columns, limit);
-		text_table("Attachments", member(root, "attachments"), attachment_columns, limit);
-		text_table("HWPTs", member(root, "hwpts"), hwpt_columns, limit);
+		text_objects("Aliases", member(root, "aliases"), &output_alias, limit);
+		text_objects("Attachments", member(root, "attachments"), &output_attachment, limit);
+		text_objects("HWPTs", member(root, "hwpts"), &output_hwpt, limit);
 	}
 	print_vtd(root, limit);
 }
 
-/* Findings on the way are verify's to tell; show says that there are some. */
+/* Findings on the way are verify's to tell; with JSON, show says so to people only. */
 static void hint_at_findings(const struct report *report)
 {
-	u64 errors = report_count(report, IOMMUSER_ERROR);
-	u64 incomplete = report_count(report, IOMMUSER_INCOMPLETE);
-	char error_text[32], gap_text[32];
+	char text[120];
 
-	if (errors || incomplete)
-		fprintf(stderr, "iommu-kho-dump: reading it brought up %s and %s: see verify\n",
-			text_plural(errors, "error", error_text, sizeof(error_text)),
-			text_plural(incomplete, "gap", gap_text, sizeof(gap_text)));
+	if (!report_count(report, IOMMUSER_ERROR) && !report_count(report, IOMMUSER_INCOMPLETE))
+		return;
+	describe_soundness(report, text, sizeof(text));
+	fprintf(stderr, "iommu-kho-dump: %s\n", text);
 }
 
 static int run_show(const struct options *options, struct source *source)
@@ -371,14 +441,13 @@ static int run_show(const struct options *options, struct source *source)
 
 	if (status == EXIT_OK) {
 		object = model_show(&handover);
-		hint_at_findings(handover.report);
 		if (!object) {
 			status = complain_no_memory();
 		} else if (options_json(options)) {
+			hint_at_findings(handover.report);
 			status = print_json(options, object);
 		} else {
-			print_show(&handover, object,
-				   options_limit(options, DEFAULT_LIMIT));
+			print_show(&handover, object, options_limit(options, DEFAULT_LIMIT));
 			json_object_put(object);
 		}
 	}
@@ -393,8 +462,12 @@ const struct command command_show = {
 	.operands = "IMAGE",
 	.summary = "a summary, then the records (the default)",
 	.help = "Prints where the handover comes from and what it holds: KHO, LUO sessions and\n"
-		"their files, and the records of IOMMUs, domains and devices.\n",
+		"their files, and the records of IOMMUs, domains and devices.\n"
+		"\n"
+		"With --json-lines, any number of images, one line each; one that cannot be read\n"
+		"has a line with \"error\".\n",
 	.nr_images = 1,
-	.takes = TAKES_START | TAKES_LIMIT,
+	.takes = TAKES_START | TAKES_LIMIT | TAKES_FORCE | TAKES_IMAGES,
+	.output = &output_show,
 	.run = run_show,
 };

@@ -15,14 +15,14 @@
 struct level {
 	struct json_object_iterator at;
 	struct json_object_iterator end;
-	char name[132];
+	char name[64];
 };
 
 static void enter(struct level *level, struct json_object *object, const char *name)
 {
 	level->at = json_object_iter_begin(object);
 	level->end = json_object_iter_end(object);
-	snprintf(level->name, sizeof(level->name), "%s%s", name, name[0] ? "." : "");
+	snprintf(level->name, sizeof(level->name), "%.62s%s", name, name[0] ? "." : "");
 }
 
 /* Nested objects as "outer.inner  value" lines: greppable. */
@@ -31,7 +31,7 @@ static void print_flat(struct json_object *object)
 	struct level levels[MAX_DEPTH];
 	struct json_object *value;
 	size_t depth = 0;
-	char name[128];
+	char name[160];
 
 	enter(&levels[0], object, "");
 	for (;;) {
@@ -61,10 +61,8 @@ static int run_stat(const struct options *options, struct source *source)
 	struct json_object *object;
 	int status = open_handover(&handover, options, source);
 
-	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
-		complain(options->image, "changed while it was read");
-		status = EXIT_INTERNAL;
-	}
+	if (status == EXIT_OK)
+		status = verify_handover(&handover, options, &counts);
 	if (status == EXIT_OK) {
 		object = model_stat(&handover, &counts);
 		if (options_json(options)) {
@@ -85,6 +83,7 @@ const struct command command_stat = {
 	.help = "Prints how many pages, sessions, records, tables and entries there are, one\n"
 		"name and number a line.\n",
 	.nr_images = 1,
-	.takes = TAKES_START,
+	.takes = TAKES_START | TAKES_FORCE | TAKES_IMAGES,
+	.output = &output_stat,
 	.run = run_stat,
 };

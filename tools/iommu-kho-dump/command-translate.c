@@ -3,73 +3,100 @@
  * iommu-kho-dump translate BDF IOVA: the walk that the hardware does for one
  * address, level by level, and what is behind it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include <iommuser/error.h>
 
 #include "commands.h"
-#include "model.h"
-#include "requester.h"
+#include "fault.h"
+#include "mapping.h"
 #include "text.h"
 
-/* The memfd that holds a physical address. */
-static bool find_memfd(const struct luo_state *luo, u64 phys, const struct luo_session **session,
-		       const struct luo_file **file, u64 *offset)
-{
-	const struct memfd_extent *extent;
-	size_t i, j, k;
+static const char *const formats[] = { "first-stage", "second-stage", NULL };
+static const char *const accesses[] = { "none", "r", "w", "rw", NULL };
+static const char *const access_words[] = { "no access", "read only", "write only",
+					    "read and write" };
+static const char *const outcomes[] = {
+	[REQUESTER_FOUND] = "not-mapped",
+	[REQUESTER_UNKNOWN] = "unknown",
+	[REQUESTER_BLOCKED] = "blocked",
+	[REQUESTER_PASS_THROUGH] = "pass-through",
+	[REQUESTER_LEFT] = "left",
+	[REQUESTER_MISSING] = "missing",
+	[REQUESTER_UNSUPPORTED] = "unsupported",
+	"mapped",
+	NULL,
+};
+#define OUTCOME_MAPPED (REQUESTER_UNSUPPORTED + 1)
 
-	for (i = 0; i < luo->nr_sessions; i++) {
-		*session = &luo->sessions[i];
-		for (j = 0; j < (*session)->nr_files; j++) {
-			*file = &(*session)->files[j];
-			for (k = 0; (*file)->memfd && k < (*file)->memfd->nr_extents; k++) {
-				extent = &(*file)->memfd->extents[k];
-				if (phys < extent->phys || phys - extent->phys >= extent->length)
-					continue;
-				*offset = extent->offset + (phys - extent->phys);
-				return true;
-			}
-		}
-	}
-	return false;
-}
+static const struct output_field level_fields[] = {
+	OUTPUT_FIELD("level", OUTPUT_NUMBER, "0 for entries of 4 KiB", .heading = "level"),
+	OUTPUT_FIELD("table", OUTPUT_HEX, "where the table is", .heading = "table"),
+	OUTPUT_FIELD("index", OUTPUT_NUMBER, "which entry of it", .heading = "index"),
+	OUTPUT_FIELD("entry", OUTPUT_HEX, "its value", .heading = "entry"),
+	OUTPUT_FIELDS_END,
+};
 
-static void put_memfd(struct json_object *object, const struct handover *handover, u64 phys)
-{
-	const struct luo_session *session;
-	const struct luo_file *file;
-	u64 offset;
+static const struct output_object output_level = {
+	.name = "level",
+	.what = "one step of the hardware's walk",
+	.fields = level_fields,
+};
 
-	if (!handover->has_luo || !find_memfd(&handover->luo, phys, &session, &file, &offset))
-		return;
-	put_untrusted(object, "session", session->name, sizeof(session->name));
-	put_hex(object, "memfd", file->token);
-	put_hex(object, "offset", offset);
-}
+static const struct output_field translate_fields[] = {
+	OUTPUT_FIELD("bdf", OUTPUT_TEXT, "PCI function, ssss:bb:dd.f"),
+	OUTPUT_FIELD("pasid", OUTPUT_NUMBER, "PASID; null for requests without one",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("iova", OUTPUT_HEX, "address that the device uses"),
+	OUTPUT_FIELD("outcome", OUTPUT_TEXT, "what becomes of a request", .values = outcomes),
+	OUTPUT_FIELD("phys", OUTPUT_HEX, "where it leads", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("access", OUTPUT_TEXT, "what the device may do there", .flags = OUTPUT_NULL,
+		     .values = accesses),
+	OUTPUT_FIELD("snoop", OUTPUT_FLAG, "accesses are forced to snoop caches",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("page_size", OUTPUT_NUMBER, "bytes that the last entry maps",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("memfd", OUTPUT_HEX, "token of the memfd that holds the memory",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("offset", OUTPUT_HEX, "where in that memfd", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("session", OUTPUT_TEXT, "LUO session of that memfd", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("reason", OUTPUT_TEXT, "why it leads nowhere", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("read_fault", OUTPUT_HEX, "fault reason of a read; null when it goes through",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("write_fault", OUTPUT_HEX, "fault reason of a write", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("format", OUTPUT_TEXT, "of the page table", .flags = OUTPUT_NULL,
+		     .values = formats),
+	OUTPUT_FIELD("top_table", OUTPUT_HEX, "where the page table is", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("domain", OUTPUT_NUMBER, "index of its domain record", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("levels", OUTPUT_OBJECTS, "the entries read, from the top",
+		     .object = &output_level),
+	OUTPUT_FIELDS_END,
+};
 
-static void put_permissions(struct json_object *object, u32 permissions)
-{
-	put_flag(object, "read", permissions & IOMMUSER_PT_READ);
-	put_flag(object, "write", permissions & IOMMUSER_PT_WRITE);
-}
+static const struct output_object output_translate = {
+	.name = "translate",
+	.what = "what a DMA address leads to",
+	.fields = translate_fields,
+};
 
-static struct json_object *model_levels(const struct iommuser_pt_translation *translation)
-{
-	struct json_object *array = json_object_new_array();
-	struct json_object *level;
-	u32 i;
-
-	for (i = 0; i < translation->nr_steps; i++) {
-		level = json_object_new_object();
-		put_number(level, "level", translation->steps[i].level);
-		put_hex(level, "table", translation->steps[i].table);
-		put_number(level, "index", translation->steps[i].index);
-		put_hex(level, "entry", translation->steps[i].entry);
-		json_object_array_add(array, level);
-	}
-	return array;
-}
+/**
+ * struct answer - what becomes of a request
+ * @outcome: index into @outcomes
+ * @message: why it leads nowhere
+ * @read_fault: fault reason of a read, 0 for none
+ * @write_fault: of a write
+ */
+struct answer {
+	struct requester requester;
+	u64 iova;
+	u32 outcome;
+	char message[128];
+	u32 read_fault;
+	u32 write_fault;
+	struct iommuser_pt_translation translation;
+	struct mapping_owner owner;
+};
 
 static const char *why_not(int error)
 {
@@ -83,90 +110,185 @@ static const char *why_not(int error)
 	}
 }
 
-static struct json_object *model_translate(struct handover *handover, struct requester *requester,
-					   u64 iova, bool *mapped)
+static void translate(struct answer *answer, struct handover *handover)
 {
-	struct json_object *object = json_object_new_object();
-	struct iommuser_pt_translation translation = { .nr_steps = 0 };
-	char message[128] = "";
+	struct iommuser_pt_translation *translation = &answer->translation;
+	struct requester *requester = &answer->requester;
+	bool found = requester_find(requester, handover, answer->message, sizeof(answer->message));
 	int error;
 
-	put_bdf(object, requester->segment, requester->bdf);
-	put_hex(object, "iova", iova);
-	if (requester_find(requester, handover, message, sizeof(message))) {
-		error = iommuser_pt_translate(&requester->table, iova, &translation);
-		if (error || !translation.mapped)
-			snprintf(message, sizeof(message), "%s", why_not(error));
-		put_text(object, "format",
-			 requester->table.stage == IOMMUSER_STAGE_FIRST ? "first-stage" :
-									  "second-stage");
-		put_hex(object, "top_table", requester->table.top_table);
-	}
-	if (requester->has_domain)
-		put_number(object, "domain", requester->domain);
-	*mapped = !message[0];
-	if (*mapped) {
-		put_hex(object, "phys", translation.phys);
-		put_permissions(object, translation.permissions);
-		put_memfd(object, handover, translation.phys);
+	answer->outcome = requester->status;
+	answer->read_fault = requester->fault;
+	answer->write_fault = requester->fault;
+	if (!found)
+		return;
+	error = iommuser_pt_translate(&requester->table, answer->iova, translation);
+	if (error == -IOMMUSER_EUNMAPPED) {
+		answer->outcome = REQUESTER_MISSING;
 	} else {
-		put_null(object, "phys");
-		put_text(object, "reason", message);
+		answer->read_fault = fault_of_translation(&requester->table, requester->scalable,
+							  error, translation, false);
+		answer->write_fault = fault_of_translation(&requester->table, requester->scalable,
+							   error, translation, true);
 	}
-	json_object_object_add(object, "levels", model_levels(&translation));
+	if (!error && translation->mapped) {
+		answer->outcome = OUTCOME_MAPPED;
+		answer->owner = mapping_find_owner(handover->has_luo ? &handover->luo : NULL,
+						   translation->phys);
+		return;
+	}
+	snprintf(answer->message, sizeof(answer->message), "%s", why_not(error));
+}
+
+static struct json_object *model_levels(const struct iommuser_pt_translation *translation)
+{
+	struct json_object *array = json_object_new_array();
+	struct json_object *level;
+	u32 i;
+
+	for (i = 0; i < translation->nr_steps; i++) {
+		level = output_new(&output_level);
+		put_number(level, "level", translation->steps[i].level);
+		put_hex(level, "table", translation->steps[i].table);
+		put_number(level, "index", translation->steps[i].index);
+		put_hex(level, "entry", translation->steps[i].entry);
+		json_object_array_add(array, level);
+	}
+	return array;
+}
+
+static void put_result(struct json_object *object, const struct answer *answer)
+{
+	const struct iommuser_pt_translation *translation = &answer->translation;
+	const struct mapping_owner *owner = &answer->owner;
+
+	if (answer->outcome != OUTCOME_MAPPED) {
+		put_null(object, "phys");
+		put_null(object, "access");
+		put_null(object, "snoop");
+		put_null(object, "page_size");
+	} else {
+		put_hex(object, "phys", translation->phys);
+		put_text(
+			object, "access",
+			accesses[translation->permissions & (IOMMUSER_PT_READ | IOMMUSER_PT_WRITE)]);
+		put_flag(object, "snoop", translation->permissions & IOMMUSER_PT_SNOOP);
+		put_number(object, "page_size",
+			   4096ULL << (9 * translation->steps[translation->nr_steps - 1].level));
+	}
+	put_hex_or_null(object, "memfd", owner->file, owner->file ? owner->file->token : 0);
+	put_hex_or_null(object, "offset", owner->file, owner->offset);
+	if (owner->session)
+		put_untrusted(object, "session", owner->session->name,
+			      sizeof(owner->session->name));
+	else
+		put_null(object, "session");
+}
+
+static struct json_object *model_translate(const struct answer *answer)
+{
+	const struct requester *requester = &answer->requester;
+	struct json_object *object = output_new(&output_translate);
+
+	put_bdf(object, requester->segment, requester->bdf);
+	put_number_or_null(object, "pasid", requester->has_pasid, requester->pasid);
+	put_hex(object, "iova", answer->iova);
+	put_text(object, "outcome", outcomes[answer->outcome]);
+	put_result(object, answer);
+	if (answer->outcome == OUTCOME_MAPPED)
+		put_null(object, "reason");
+	else
+		put_text(object, "reason", answer->message);
+	put_hex_or_null(object, "read_fault", answer->read_fault, answer->read_fault);
+	put_hex_or_null(object, "write_fault", answer->write_fault, answer->write_fault);
+	if (requester->status == REQUESTER_FOUND)
+		put_text(object, "format", formats[requester->table.stage != IOMMUSER_STAGE_FIRST]);
+	else
+		put_null(object, "format");
+	put_hex_or_null(object, "top_table", requester->status == REQUESTER_FOUND,
+			requester->table.top_table);
+	put_number_or_null(object, "domain", requester->has_domain, requester->domain);
+	put_object(object, "levels", model_levels(&answer->translation));
 	return object;
 }
 
-static void print_translate(struct json_object *object, bool mapped)
+static void print_fault(const char *request, u32 fault)
 {
-	static const struct text_column columns[] = {
-		{ "level", "level" }, { "table", "table" }, { "index", "index" },
-		{ "entry", "entry" }, { NULL, NULL },
-	};
-	struct json_object *levels = NULL;
-	char bdf[32], iova[32], phys[32], text[32], token[32], offset[32];
+	if (fault)
+		printf("  a %s is refused: fault reason 0x%02x, %s\n", request, fault,
+		       fault_text(fault));
+}
 
-	if (mapped)
-		printf("%s %s -> %s\n", text_member(object, "bdf", bdf, sizeof(bdf)),
-		       text_member(object, "iova", iova, sizeof(iova)),
-		       text_member(object, "phys", phys, sizeof(phys)));
+static void print_refusal(const struct answer *answer, char *line, size_t used)
+{
+	snprintf(line + used, 256 - used, ": %s", answer->message);
+	text_wrap(line, 0);
+}
+
+static void print_translate(const struct answer *answer, struct json_object *object)
+{
+	const struct iommuser_pt_translation *translation = &answer->translation;
+	char bdf[32], text[32], size[32], token[32], offset[32];
+	struct json_object *levels = NULL;
+	char line[256];
+	int used;
+
+	used = snprintf(line, sizeof(line), "%s", text_member(object, "bdf", bdf, sizeof(bdf)));
+	if (answer->requester.has_pasid)
+		used += snprintf(line + used, sizeof(line) - (size_t)used, " PASID %u",
+				 answer->requester.pasid);
+	used += snprintf(line + used, sizeof(line) - (size_t)used, " 0x%" PRIx64, answer->iova);
+	if (answer->outcome == OUTCOME_MAPPED)
+		printf("%s -> 0x%" PRIx64 "\n  %s, a page of %s\n", line, translation->phys,
+		       access_words[translation->permissions &
+				    (IOMMUSER_PT_READ | IOMMUSER_PT_WRITE)],
+		       text_size(
+			       4096ULL << (9 * translation->steps[translation->nr_steps - 1].level),
+			       size, sizeof(size)));
 	else
-		printf("%s %s: %s\n", text_member(object, "bdf", bdf, sizeof(bdf)),
-		       text_member(object, "iova", iova, sizeof(iova)),
-		       text_member(object, "reason", text, sizeof(text)));
-	if (json_object_object_get_ex(object, "memfd", NULL))
+		print_refusal(answer, line, (size_t)used);
+	if (answer->read_fault == answer->write_fault) {
+		print_fault("request", answer->read_fault);
+	} else {
+		print_fault("read", answer->read_fault);
+		print_fault("write", answer->write_fault);
+	}
+	if (answer->owner.file)
 		printf("  memfd %s of session %s, offset %s\n",
 		       text_member(object, "memfd", token, sizeof(token)),
 		       text_member(object, "session", text, sizeof(text)),
 		       text_member(object, "offset", offset, sizeof(offset)));
-	if (json_object_object_get_ex(object, "format", NULL))
+	if (answer->requester.status == REQUESTER_FOUND)
 		printf("  %s, domain %s\n", text_member(object, "format", text, sizeof(text)),
 		       text_member(object, "domain", token, sizeof(token)));
 	json_object_object_get_ex(object, "levels", &levels);
-	text_table("Levels", levels, columns, IOMMUSER_PT_MAX_LEVELS);
+	text_objects("Levels", levels, &output_level, IOMMUSER_PT_MAX_LEVELS);
+}
+
+static int print_answer(const struct options *options, const struct answer *answer)
+{
+	struct json_object *object = model_translate(answer);
+
+	if (!options_json(options)) {
+		print_translate(answer, object);
+		json_object_put(object);
+	} else if (print_json(options, object) != EXIT_OK) {
+		return EXIT_INTERNAL;
+	}
+	return answer->outcome == OUTCOME_MAPPED ? EXIT_OK : EXIT_FOUND;
 }
 
 static int run_translate(const struct options *options, struct source *source)
 {
-	struct requester requester;
+	struct answer answer = { .iova = 0 };
 	struct handover handover;
-	struct json_object *object;
-	bool mapped = false;
-	u64 iova = 0;
 	int status = open_handover(&handover, options, source);
 
 	if (status == EXIT_OK) {
-		requester_parse(options->words[0], &requester);
-		parse_number(options->words[1], 0, &iova);
-		object = model_translate(&handover, &requester, iova, &mapped);
-		status = mapped ? EXIT_OK : EXIT_FOUND;
-		if (options_json(options)) {
-			if (print_json(options, object) != EXIT_OK)
-				status = EXIT_INTERNAL;
-		} else {
-			print_translate(object, mapped);
-			json_object_put(object);
-		}
+		requester_parse(options->words[0], &answer.requester);
+		parse_number(options->words[1], 0, &answer.iova);
+		translate(&answer, &handover);
+		status = print_answer(options, &answer);
 	}
 	handover_close(&handover);
 	return status;
@@ -178,7 +300,7 @@ static bool check_translate(const struct options *options, char *message, size_t
 	u64 iova;
 
 	if (!requester_parse(options->words[0], &requester))
-		snprintf(message, size, "'%s' is not a PCI function ([0000:]00:04.0)",
+		snprintf(message, size, "'%s' is not a PCI function ([0000:]00:04.0[+PASID])",
 			 options->words[0]);
 	else if (!parse_number(options->words[1], 0, &iova))
 		snprintf(message, size, "'%s' is not an IOVA (0x...)", options->words[1]);
@@ -189,14 +311,17 @@ static bool check_translate(const struct options *options, char *message, size_t
 
 const struct command command_translate = {
 	.name = "translate",
-	.operands = "BDF IOVA IMAGE",
+	.operands = "BDF[+PASID] IOVA IMAGE",
 	.summary = "what a DMA address leads to, level by level",
 	.help = "Does the walk that the IOMMU does for one address of a device, prints the entry\n"
-		"of each level, and what owns the memory there. Exit 1 when it is not mapped.\n",
+		"of each level, and what owns the memory there; where it leads nowhere, the fault\n"
+		"that the hardware reports. 00:04.0+5 is a request of that device with PASID 5.\n"
+		"Exit 1 when the address is not mapped.\n",
 	.min_words = 2,
 	.max_words = 2,
 	.nr_images = 1,
-	.takes = TAKES_START,
+	.takes = TAKES_START | TAKES_FORCE,
+	.output = &output_translate,
 	.check = check_translate,
 	.run = run_translate,
 };

@@ -4,10 +4,13 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "color.h"
 #include "commands.h"
 #include "fields.h"
 #include "model.h"
+#include "prometheus.h"
 #include "text.h"
 
 #define DEFAULT_LIMIT 100
@@ -21,23 +24,27 @@ static void print_verdict(const struct report *report)
 	text_plural(report_count(report, IOMMUSER_WARNING) +
 			    report_count(report, IOMMUSER_INCOMPLETE),
 		    "warning", warnings, sizeof(warnings));
+	fputs(color_on(status), stdout);
 	if (!strcmp(status, "ok"))
-		puts("OK: nothing wrong found");
+		printf("OK%s: nothing wrong found\n", color_off(status));
 	else if (!strcmp(status, "incomplete"))
-		printf("INCOMPLETE: the image lacks metadata that is needed (%s)\n", warnings);
+		printf("INCOMPLETE%s: the image lacks metadata that is needed (%s)\n",
+		       color_off(status), warnings);
 	else if (!strcmp(status, "warnings"))
-		printf("WARNINGS: %s, no error\n", warnings);
+		printf("WARNINGS%s: %s, no error\n", color_off(status), warnings);
 	else
-		printf("ERRORS: %s, %s\n", errors, warnings);
+		printf("ERRORS%s: %s, %s\n", color_off(status), errors, warnings);
 }
 
 static void print_finding(const struct report_entry *entry)
 {
+	const char *severity = severity_name(entry->finding.severity);
 	char text[512], record[64];
 
 	report_record_name(&entry->finding, record, sizeof(record));
-	printf("\n%s %s at 0x%llx", iommuser_finding_code(entry->finding.id),
-	       severity_name(entry->finding.severity), (unsigned long long)entry->finding.phys);
+	printf("\n%s %s%s%s at 0x%llx", iommuser_finding_code(entry->finding.id),
+	       color_on(severity), severity, color_off(severity),
+	       (unsigned long long)entry->finding.phys);
 	if (record[0])
 		printf(", %s", record);
 	if (entry->finding.field)
@@ -110,6 +117,37 @@ static int verdict_status(const struct report *report)
 		       EXIT_OK;
 }
 
+static int write_metrics(const struct options *options, const struct handover *handover,
+			 struct json_object *object)
+{
+	char image[4096];
+	struct prometheus metrics = {
+		.image = escape_text(options->image, strlen(options->image), image, sizeof(image)),
+		.status = report_status(handover->report),
+		.time = (u64)time(NULL),
+		.handover = handover,
+	};
+
+	json_object_object_get_ex(object, "checked", &metrics.checked);
+	return prometheus_write(options, &metrics);
+}
+
+/* Takes over the object. */
+static int answer(const struct options *options, const struct handover *handover,
+		  struct json_object *object, u64 limit)
+{
+	int status = EXIT_OK;
+
+	if (options_json(options))
+		return print_json(options, object);
+	if (options->format == FORMAT_PROMETHEUS)
+		status = write_metrics(options, handover, object);
+	else
+		print_verify(handover->report, object, limit);
+	json_object_put(object);
+	return status;
+}
+
 static int run_verify(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
@@ -118,20 +156,13 @@ static int run_verify(const struct options *options, struct source *source)
 	u64 limit = options_limit(options, DEFAULT_LIMIT);
 	int status = open_handover(&handover, options, source);
 
-	if (status == EXIT_OK && handover_verify(&handover, &counts)) {
-		complain(options->image, "changed while it was read");
-		status = EXIT_INTERNAL;
-	}
+	if (status == EXIT_OK)
+		status = verify_handover(&handover, options, &counts);
 	if (status == EXIT_OK) {
 		object = model_verify(&handover, &counts, limit);
 		status = verdict_status(handover.report);
-		if (options_json(options)) {
-			if (print_json(options, object) != EXIT_OK)
-				status = EXIT_INTERNAL;
-		} else {
-			print_verify(handover.report, object, limit);
-			json_object_put(object);
-		}
+		if (answer(options, &handover, object, limit) != EXIT_OK)
+			status = EXIT_INTERNAL;
 	}
 	handover_close(&handover);
 	return status;
@@ -143,8 +174,14 @@ const struct command command_verify = {
 	.summary = "check everything; exit 1 when something is wrong",
 	.help = "Says OK, WARNINGS, INCOMPLETE or ERRORS, then each finding with its code, place,\n"
 		"and what was found and expected; then what was checked, and what was not.\n"
-		"--explain CODE tells what to do about a finding.\n",
+		"--explain CODE tells what to do about a finding.\n"
+		"\n"
+		"With --json-lines, any number of images, one line each; one that cannot be read\n"
+		"has a line with \"error\". With --prometheus, metrics for node_exporter, on stdout\n"
+		"or in the file of -o.\n",
 	.nr_images = 1,
-	.takes = TAKES_START | TAKES_LIMIT,
+	.takes = TAKES_START | TAKES_LIMIT | TAKES_FORCE | TAKES_PROMETHEUS | TAKES_OUTPUT |
+		 TAKES_IMAGES,
+	.output = &output_verify,
 	.run = run_verify,
 };

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <json-c/json.h>
+#include <iommuser/error.h>
 
 static const struct command *const commands[] = {
-	&command_show,	    &command_verify,  &command_translate, &command_extract,
-	&command_stat,
+	&command_show,	  &command_verify,  &command_maps,	&command_translate,
+	&command_scratch, &command_extract, &command_capture,	&command_stat,
+	&command_diff,	  &command_graph,   &command_preflight,
 };
 
 const struct command *command_at(size_t i)
@@ -29,39 +30,33 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-int print_json(const struct options *options, struct json_object *object)
+struct source_options source_options_of(const struct options *options)
 {
-	int flags = options->format == FORMAT_JSON ? JSON_C_TO_STRING_PRETTY :
-						     JSON_C_TO_STRING_PLAIN;
-	const char *text =
-		json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
-	int status = text && puts(text) >= 0 ? EXIT_OK : EXIT_INTERNAL;
+	struct source_options source = options->source;
 
-	json_object_put(object);
-	return status;
-}
-
-void complain(const char *file, const char *message)
-{
-	char escaped[1024];
-
-	fprintf(stderr, "iommu-kho-dump: %s: %s\n",
-		escape_text(file, strlen(file), escaped, sizeof(escaped)), message);
-}
-
-int complain_no_memory(void)
-{
-	fputs("iommu-kho-dump: out of memory\n", stderr);
-	return EXIT_INTERNAL;
+	source.force = options->force;
+	/* Other commands read it all in any case. */
+	source.lazy = options->command == &command_show;
+	/* The kernel's own stream of a running host has neither KHO nor LUO. */
+	source.memory = options->list_roots || options->has_kho || options->has_luo;
+	return source;
 }
 
 struct source *open_source(const char *path, const struct options *options)
 {
-	char message[512];
-	struct source *source = source_open(path, &options->source, message, sizeof(message));
+	const struct source_options how = source_options_of(options);
+	char message[1024], line[320];
+	struct source *source = source_open(path, &how, message, sizeof(message));
+	u32 i;
 
-	if (!source)
+	if (!source) {
 		complain(path, message);
+		return NULL;
+	}
+	for (i = 0; source_loss(source, i); i++) {
+		snprintf(line, sizeof(line), "opened by --force: %s", source_loss(source, i));
+		complain(path, line);
+	}
 	return source;
 }
 
@@ -103,11 +98,27 @@ static bool start_is_wrong(struct handover *handover, const struct options *opti
 	return true;
 }
 
+bool complain_broken(const struct options *options, const struct source *source)
+{
+	char message[512];
+
+	if (!source_broken(source))
+		return false;
+	snprintf(message, sizeof(message), "%s (--force shows what it still holds)",
+		 source_broken(source));
+	complain(options->image, message);
+	return true;
+}
+
 int open_handover(struct handover *handover, const struct options *options, struct source *source)
 {
 	char message[256] = "no handover in it";
+	enum handover_result result =
+		handover_open(handover, options, source, message, sizeof(message));
 
-	switch (handover_open(handover, options, source, message, sizeof(message))) {
+	if (result != HANDOVER_NO_MEMORY && complain_broken(options, source))
+		return EXIT_NO_IMAGE;
+	switch (result) {
 	case HANDOVER_OK:
 		if (!start_is_wrong(handover, options, message, sizeof(message)))
 			return EXIT_OK;
@@ -118,5 +129,19 @@ int open_handover(struct handover *handover, const struct options *options, stru
 		return EXIT_NO_IMAGE;
 	default:
 		return complain_no_memory();
+	}
+}
+
+int verify_handover(struct handover *handover, const struct options *options,
+		    struct iommuser_verify_counts *counts)
+{
+	switch (handover_verify(handover, counts)) {
+	case 0:
+		return EXIT_OK;
+	case -IOMMUSER_ENOMEM:
+		return complain_no_memory();
+	default:
+		complain(options->image, "changed while it was read");
+		return EXIT_INTERNAL;
 	}
 }

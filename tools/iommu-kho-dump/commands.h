@@ -20,6 +20,8 @@
 #define TAKES_LIMIT 0x20U
 /* --kho, --luo, --flb, --abi, --vtd-root, --origin, --post-boot */
 #define TAKES_START 0x40U
+/* Several images, with --json-lines. */
+#define TAKES_IMAGES 0x80U
 
 /**
  * struct command - one command
@@ -69,13 +71,39 @@ const struct command *command_find(const char *name);
 int list_roots(const struct options *options, struct source *source);
 int explain_code(const struct options *options);
 
+/** source_options_of - how to open images, all options taken together */
+struct source_options source_options_of(const struct options *options);
 /** open_source - source_open() with its failures told to people; NULL then */
 struct source *open_source(const char *path, const struct options *options);
+/** complain_broken - when an image opened lazily proved damaged, say so; returns whether it did */
+bool complain_broken(const struct options *options, const struct source *source);
 /** open_handover - handover_open() with its failures told to people; returns an exit status */
 int open_handover(struct handover *handover, const struct options *options, struct source *source);
 
-/** print_json - write an object to stdout as the options say, and drop it; returns EXIT_OK or EXIT_INTERNAL */
+/** verify_handover - handover_verify() with its failures told to people; returns an exit status */
+int verify_handover(struct handover *handover, const struct options *options,
+		    struct iommuser_verify_counts *counts);
+
+/* What the options --list-roots and --explain print as JSON. */
+extern const struct output_object output_roots;
+extern const struct output_object output_explanation;
+
+/**
+ * print_json - write an object to stdout as the options say, and drop it
+ *
+ * With --json-lines, members that tell the image and the command come first.
+ *
+ * Return: EXIT_OK or EXIT_INTERNAL
+ */
 int print_json(const struct options *options, struct json_object *object);
+/** print_line_members - for who writes JSON piece by piece: those members, a comma after each; none without --json-lines */
+void print_line_members(const struct options *options);
+/** note_answer - something was written for this image, or was to be: print_failure() has nothing to add */
+void note_answer(void);
+/** print_failure - after a run: when it failed without an answer, say so where the format has a place for it */
+void print_failure(const struct options *options, int status);
+/** print_schema - the JSON Schema of what the command prints, or of all; returns an exit status */
+int print_schema(const struct options *options);
 /** complain - tell people, on stderr, what is wrong with a file */
 void complain(const char *file, const char *message);
 /** complain_no_memory - tell people; returns EXIT_INTERNAL */

@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,8 +68,8 @@ static const u8 *peek(struct stream *stream, size_t *available)
 		return NULL;
 	}
 	if (!got) {
-		source_note(stream->source, "truncated: the flattened stream ends at offset %llu, without an end record",
-			      (unsigned long long)stream->position);
+		source_lose(stream->source, "truncated: the flattened stream ends at offset %llu, without an end record",
+			    (unsigned long long)stream->position);
 		return NULL;
 	}
 	stream->buffer_start = stream->position;
@@ -202,6 +201,9 @@ static int copy_record(struct stream *stream)
 	u64 offset, length;
 	u8 header[16];
 
+	if (stream->source->force && stream->source->file_size - at < sizeof(header))
+		return source_lose(stream->source, "truncated: the flattened stream ends at offset %llu, without an end record",
+				   (unsigned long long)stream->source->file_size);
 	if (read_bytes(stream, header, sizeof(header)))
 		return -1;
 	offset = big_endian(header);
@@ -209,14 +211,19 @@ static int copy_record(struct stream *stream)
 	if (offset == END_MARK && length == END_MARK)
 		return 0;
 	if (offset > INT64_MAX || !length || length > INT64_MAX - offset)
-		return source_refuse(stream->source, "damaged: the record at offset %llu of the flattened stream is for "
-				     "%lld bytes at %lld",
-				     (unsigned long long)at, (long long)length, (long long)offset);
-	if (length > stream->source->file_size - stream->position)
-		return source_refuse(stream->source, "truncated: the record at offset %llu of the flattened stream has "
-				     "%llu bytes, the file ends at %llu",
-				     (unsigned long long)at, (unsigned long long)length,
-				     (unsigned long long)stream->source->file_size);
+		return source_lose(stream->source, "damaged: the record at offset %llu of the flattened stream is for "
+				   "%lld bytes at %lld",
+				   (unsigned long long)at, (long long)length, (long long)offset);
+	if (length > stream->source->file_size - stream->position) {
+		if (source_lose(stream->source, "truncated: the record at offset %llu of the flattened stream has "
+				"%llu bytes, the file ends at %llu",
+				(unsigned long long)at, (unsigned long long)length,
+				(unsigned long long)stream->source->file_size))
+			return -1;
+		length = stream->source->file_size - stream->position;
+		if (!length)
+			return 0;
+	}
 	if (note_extent(stream, offset, offset + length) || copy_bytes(stream, offset, length))
 		return -1;
 	return 1;
@@ -241,34 +248,11 @@ static int copy_stream(struct stream *stream)
 	return ret;
 }
 
-static int open_temporary(const char *directory)
-{
-	char name[4096];
-	int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd >= 0)
-		return fd;
-	if (snprintf(name, sizeof(name), "%s/iommu-kho-dump-XXXXXX", directory) >= (int)sizeof(name))
-		return -1;
-	fd = mkostemp(name, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(name);
-	return fd;
-}
-
-/* /tmp is often memory, and a dump may be larger than that. */
 static int find_temporary(struct stream *stream)
 {
-	const char *const places[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (!places[i] || !*places[i])
-			continue;
-		stream->directory = places[i];
-		stream->out = open_temporary(places[i]);
-		if (stream->out >= 0)
-			return 0;
-	}
+	stream->out = source_temporary(&stream->directory);
+	if (stream->out >= 0)
+		return 0;
 	return source_refuse(stream->source, "cannot create a temporary file to put the flattened dump in order: %s",
 			     strerror(errno));
 }

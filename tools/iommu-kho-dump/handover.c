@@ -283,10 +283,19 @@ static enum handover_result open_pages(struct handover *handover)
 	return HANDOVER_OK;
 }
 
-static enum handover_result open_luo(struct handover *handover, u64 phys, u64 size)
+/* These say what a memfd has, not where. */
+static bool wants_extents(const struct options *options)
+{
+	return options->command != &command_show && options->command != &command_verify &&
+	       options->command != &command_stat;
+}
+
+static enum handover_result open_luo(struct handover *handover, const struct options *options,
+				     u64 phys, u64 size)
 {
 	struct kho_pages *pages = handover->has_pages ? &handover->pages : NULL;
-	int error = luo_open(&handover->luo, handover->source, phys, size, pages, handover->report);
+	int error = luo_open(&handover->luo, handover->source, phys, size, pages,
+			     wants_extents(options), handover->report);
 
 	if (error == -IOMMUSER_ENOMEM)
 		return HANDOVER_NO_MEMORY;
@@ -303,18 +312,18 @@ static enum handover_result find_luo(struct handover *handover, const struct opt
 	const struct kho_subtree *subtree;
 
 	if (options->has_luo)
-		return open_luo(handover, options->luo, 0);
+		return open_luo(handover, options, options->luo, 0);
 	if (!handover->has_kho) {
 		if (!hints->has_luo || options->has_flb)
 			return HANDOVER_OK;
-		return open_luo(handover, hints->luo, 0);
+		return open_luo(handover, options, hints->luo, 0);
 	}
 	if (handover->map_gone)
 		return HANDOVER_OK;
 	subtree = kho_find_subtree(&handover->kho, "LUO");
 	if (!subtree || !subtree->valid)
 		return HANDOVER_OK;
-	return open_luo(handover, subtree->phys, subtree->has_size ? subtree->size : 0);
+	return open_luo(handover, options, subtree->phys, subtree->has_size ? subtree->size : 0);
 }
 
 /* Counts the errors that a layout would bring up. */
@@ -379,28 +388,39 @@ u64 handover_count_errors(struct handover *handover, const struct iommuser_revis
 	return errors;
 }
 
+static u32 count_layouts(const char *flb_name)
+{
+	const struct iommuser_revision *revision;
+	u32 i, nr = 0;
+
+	for (i = 0; (revision = iommuser_revision_at(i)); i++)
+		nr += !strcmp(revision->flb_name, flb_name);
+	return nr;
+}
+
 /* Several layouts have gone by one name: take the one that fits best. */
 static const struct iommuser_revision *choose_revision(struct handover *handover, const char *name,
 						       u64 phys)
 {
 	const struct iommuser_revision *best = NULL, *revision;
+	bool several = count_layouts(name) > 1;
 	struct iommuser_verify_counts counts;
-	u64 least = ~0ULL, errors;
-	u32 i, same_name = 0;
+	u64 least = ~0ULL, errors = 0;
+	u32 i;
 
 	for (i = 0; (revision = iommuser_revision_at(i)); i++) {
 		if (strcmp(revision->flb_name, name))
 			continue;
-		/* How badly it fits. */
-		errors = handover_count_errors(handover, revision, phys, iommuser_verify_records,
-					       &counts);
-		same_name++;
+		/* How badly it fits: that takes all records to be read. */
+		if (several)
+			errors = handover_count_errors(handover, revision, phys,
+						       iommuser_verify_records, &counts);
 		if (!best || errors < least) {
 			best = revision;
 			least = errors;
 		}
 	}
-	handover->abi_how = same_name > 1 ? "FLB name, and the layout that fits best" : "FLB name";
+	handover->abi_how = several ? "FLB name, and the layout that fits best" : "FLB name";
 	return best;
 }
 
@@ -620,10 +640,13 @@ enum handover_result handover_open(struct handover *handover, const struct optio
 				   struct source *source, char *message, size_t message_size)
 {
 	enum handover_result result = HANDOVER_OK;
+	struct iommuser_env env;
 
 	memset(handover, 0, sizeof(*handover));
 	handover->source = source;
-	handover->env = source_env(source);
+	env = source_env(source);
+	handover->env = progress_env(&handover->reads, &env);
+	handover->reads.doing = "reading the handover";
 	handover->origin = hints_of(handover)->origin[0] ? hints_of(handover)->origin : "unknown";
 	if (options->origin)
 		handover->origin = options->origin;
@@ -648,6 +671,8 @@ enum handover_result handover_open(struct handover *handover, const struct optio
 		result = HANDOVER_NO_MEMORY;
 	if (result == HANDOVER_OK)
 		find_vtd(handover, options);
+	handover->reads.doing = NULL;
+	progress_done();
 	return result;
 }
 
@@ -784,11 +809,15 @@ int handover_verify(struct handover *handover, struct iommuser_verify_counts *co
 	if (handover_after_jump(handover))
 		verify.options |= IOMMUSER_VERIFY_AFTER_JUMP;
 	if (handover->has_iommu) {
+		handover->reads.doing = "verifying";
 		error = iommuser_verify_all(&verify);
+		handover->reads.doing = NULL;
+		progress_done();
 		*counts = verify.counts;
 		if (handover->has_luo && handover->luo.sessions_complete &&
-		    handover->luo.nr_sessions)
-			iommu_files_check(&handover->files, &handover->graph, handover->report);
+		    handover->luo.nr_sessions &&
+		    !iommu_files_check(&handover->files, &handover->graph, handover->report))
+			error = -IOMMUSER_ENOMEM;
 		if (!verify.set)
 			report_add(handover->report, IOMMUSER_FINDING_CLOSURE_UNKNOWN,
 				   handover->root.phys, 0, 0, NULL, 0);

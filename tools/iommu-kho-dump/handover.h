@@ -12,6 +12,7 @@
 #include "kho.h"
 #include "luo.h"
 #include "options.h"
+#include "progress.h"
 #include "report.h"
 #include "source.h"
 
@@ -33,6 +34,7 @@ struct handover_vtd {
  * struct handover - one handover, opened
  * @source: the image
  * @env: the library's view of it
+ * @reads: what @env shows as progress, while it says what for
  * @report: what reading it found
  * @origin: when the image was taken: "at-jump", "outgoing", "incoming",
  *	"post-boot" or "unknown"
@@ -57,6 +59,7 @@ struct handover_vtd {
 struct handover {
 	struct source *source;
 	struct iommuser_env env;
+	struct progress_reads reads;
 	struct report *report;
 	const char *origin;
 	u64 nr_candidates;

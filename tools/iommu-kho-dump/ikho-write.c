@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Writing portable images (docs/format.md, section 2): a temporary file beside
- * the target, which takes its place only when it is complete and on disk.
+ * Writing portable images (docs/format.md, section 2).
  */
 #define _GNU_SOURCE
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <zlib.h>
 
@@ -21,18 +15,18 @@
 
 #include "ikho-format.h"
 #include "ikho-write.h"
+#include "whole-file.h"
 
 /* Small enough that a reader who wants one page decodes little; large enough to compress well. */
 #define SECTION_BYTES 65536
 #define PRESERVED_BYTES IKHO_MAX_RAW
+/* Page tables get no smaller with more, and take twice the time. */
+#define COMPRESSION_LEVEL 4
 #define PHYS_END (1ULL << IOMMUSER_PHYS_BITS)
 
 /**
  * struct ikho_writer - an image on its way
- * @fd: temporary file
- * @directory: open, to be synced
- * @target: what the file will be called
- * @temporary: what it is called now
+ * @file: written to
  * @error: the first thing that went wrong, or ""
  * @nr_sections: written so far
  * @pages_length: bytes of memory in them
@@ -51,10 +45,7 @@
  * @packed: room for a compressed section
  */
 struct ikho_writer {
-	int fd;
-	int directory;
-	char *target;
-	char *temporary;
+	struct whole_file file;
 	char error[256];
 	u32 nr_sections;
 	u64 pages_length;
@@ -74,17 +65,8 @@ struct ikho_writer {
 	uLong packed_size;
 };
 
-/* For a signal handler: set before the file exists, cleared after it is gone. */
-static char pending[PATH_MAX];
-static volatile sig_atomic_t has_pending;
-
-void ikho_remove_pending(void)
-{
-	if (has_pending)
-		unlink(pending);
-}
-
-static int __attribute__((format(printf, 2, 3))) refuse(struct ikho_writer *writer, const char *format, ...)
+static int __attribute__((format(printf, 2, 3)))
+refuse(struct ikho_writer *writer, const char *format, ...)
 {
 	va_list arguments;
 
@@ -110,22 +92,12 @@ static void put64(u8 *to, u64 value)
 
 static int write_all(struct ikho_writer *writer, const u8 *bytes, size_t length)
 {
-	while (length) {
-		ssize_t done = write(writer->fd, bytes, length);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return refuse(writer, "cannot write: %s", done ? strerror(errno) : "nothing written");
-		bytes += done;
-		length -= (size_t)done;
-	}
-	return 0;
+	return whole_file_write(&writer->file, bytes, length, writer->error, sizeof(writer->error));
 }
 
 static int write_header(struct ikho_writer *writer, u32 page_shift)
 {
-	u8 header[IKHO_HEADER_SIZE] = {0};
+	u8 header[IKHO_HEADER_SIZE] = { 0 };
 
 	memcpy(header, IKHO_MAGIC, IKHO_MAGIC_SIZE);
 	put32(header + IKHO_HEADER_MAJOR, IKHO_MAJOR);
@@ -136,7 +108,8 @@ static int write_header(struct ikho_writer *writer, u32 page_shift)
 }
 
 /* Compressed when that is shorter. */
-static int write_section(struct ikho_writer *writer, u32 type, u64 phys, const u8 *raw, size_t length)
+static int write_section(struct ikho_writer *writer, u32 type, u64 phys, const u8 *raw,
+			 size_t length)
 {
 	uLongf packed = writer->packed_size;
 	u8 header[IKHO_SECTION_SIZE];
@@ -148,7 +121,7 @@ static int write_section(struct ikho_writer *writer, u32 type, u64 phys, const u
 		return -1;
 	if (writer->nr_sections == UINT32_MAX)
 		return refuse(writer, "too many sections");
-	if (compress2(writer->packed, &packed, raw, length, Z_DEFAULT_COMPRESSION) != Z_OK)
+	if (compress2(writer->packed, &packed, raw, length, COMPRESSION_LEVEL) != Z_OK)
 		return refuse(writer, "cannot compress");
 	if (packed < length) {
 		stored = writer->packed;
@@ -162,7 +135,8 @@ static int write_section(struct ikho_writer *writer, u32 type, u64 phys, const u
 	put64(header + IKHO_SECTION_PHYS, phys);
 	put32(header + IKHO_SECTION_RAW, (u32)length);
 	put32(header + IKHO_SECTION_STORED, (u32)stored_length);
-	put32(header + IKHO_SECTION_DATA_CRC, stored_length ? (u32)crc32(0, stored, (uInt)stored_length) : 0);
+	put32(header + IKHO_SECTION_DATA_CRC,
+	      stored_length ? (u32)crc32(0, stored, (uInt)stored_length) : 0);
 	put32(header + IKHO_SECTION_CRC, (u32)crc32(0, header, IKHO_SECTION_CRC));
 	if (write_all(writer, header, sizeof(header)) || write_all(writer, stored, stored_length))
 		return -1;
@@ -187,8 +161,10 @@ static int write_info(struct ikho_writer *writer, const struct source_hints *hin
 	FILE *out;
 	int ret;
 
-	if (!clean_text(hints->origin, sizeof(hints->origin)) || !clean_text(hints->abi, sizeof(hints->abi)) ||
-	    !clean_text(hints->writer, sizeof(hints->writer)) || hints->nr_vtd_roots > SOURCE_MAX_VTD_ROOTS ||
+	if (!clean_text(hints->origin, sizeof(hints->origin)) ||
+	    !clean_text(hints->abi, sizeof(hints->abi)) ||
+	    !clean_text(hints->writer, sizeof(hints->writer)) ||
+	    hints->nr_vtd_roots > SOURCE_MAX_VTD_ROOTS ||
 	    (hints->has_states && (strcmp(hints->origin, "incoming") || !hints->has_flb)))
 		return refuse(writer, "the hints cannot be written");
 	out = open_memstream(&text, &length);
@@ -215,63 +191,6 @@ static int write_info(struct ikho_writer *writer, const struct source_hints *hin
 	return ret;
 }
 
-/* A link is followed, so that it stays one. */
-static int find_target(struct ikho_writer *writer, const char *path)
-{
-	struct stat st;
-
-	if (!stat(path, &st)) {
-		if (!S_ISREG(st.st_mode))
-			return refuse(writer, "exists and is not a regular file");
-		writer->target = realpath(path, NULL);
-	} else if (errno == ENOENT) {
-		writer->target = strdup(path);
-	}
-	if (!writer->target)
-		return refuse(writer, "cannot use this name: %s", strerror(errno));
-	return 0;
-}
-
-static int open_directory(struct ikho_writer *writer)
-{
-	const char *slash = strrchr(writer->target, '/');
-	char *name = slash ? strndup(writer->target, (size_t)(slash - writer->target) + 1) : strdup(".");
-
-	if (!name)
-		return refuse(writer, "out of memory");
-	writer->directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(name);
-	if (writer->directory < 0)
-		return refuse(writer, "cannot open its directory: %s", strerror(errno));
-	return 0;
-}
-
-static int open_temporary(struct ikho_writer *writer)
-{
-	sigset_t all, before;
-	int error;
-
-	if (asprintf(&writer->temporary, "%s.XXXXXX", writer->target) < 0) {
-		writer->temporary = NULL;
-		return refuse(writer, "out of memory");
-	}
-	if (strlen(writer->temporary) >= sizeof(pending))
-		return refuse(writer, "the name is too long");
-	/* No signal may come between the file and the note of its name. */
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
-	error = errno;
-	if (writer->fd >= 0) {
-		memcpy(pending, writer->temporary, strlen(writer->temporary) + 1);
-		has_pending = 1;
-	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	if (writer->fd < 0)
-		return refuse(writer, "cannot create a file beside it: %s", strerror(error));
-	return 0;
-}
-
 static int allocate(struct ikho_writer *writer)
 {
 	writer->packed_size = compressBound(PRESERVED_BYTES);
@@ -282,29 +201,15 @@ static int allocate(struct ikho_writer *writer)
 	return 0;
 }
 
-static void free_writer(struct ikho_writer *writer)
-{
-	if (writer->fd >= 0)
-		close(writer->fd);
-	if (writer->directory >= 0)
-		close(writer->directory);
-	free(writer->target);
-	free(writer->temporary);
-	free(writer->run);
-	free(writer->preserved);
-	free(writer->packed);
-	free(writer);
-}
-
 void ikho_abandon(struct ikho_writer *writer)
 {
 	if (!writer)
 		return;
-	if (writer->fd >= 0) {
-		unlink(writer->temporary);
-		has_pending = 0;
-	}
-	free_writer(writer);
+	whole_file_close(&writer->file);
+	free(writer->run);
+	free(writer->preserved);
+	free(writer->packed);
+	free(writer);
 }
 
 struct ikho_writer *ikho_create(const char *path, u32 page_shift, const struct source_hints *hints,
@@ -316,13 +221,13 @@ struct ikho_writer *ikho_create(const char *path, u32 page_shift, const struct s
 		snprintf(message, message_size, "out of memory");
 		return NULL;
 	}
-	writer->fd = -1;
-	writer->directory = -1;
+	writer->file = (struct whole_file)WHOLE_FILE_NONE;
 	writer->has_states = hints->has_states;
 	if (page_shift != 12 && page_shift != 14 && page_shift != 16)
 		refuse(writer, "pages of 2^%u bytes are not supported", page_shift);
-	else if (!allocate(writer) && !find_target(writer, path) && !open_directory(writer) &&
-		 !open_temporary(writer) && !write_header(writer, page_shift) && !write_info(writer, hints))
+	else if (!allocate(writer) &&
+		 !whole_file_open(&writer->file, path, writer->error, sizeof(writer->error)) &&
+		 !write_header(writer, page_shift) && !write_info(writer, hints))
 		return writer;
 	snprintf(message, message_size, "%s", writer->error);
 	ikho_abandon(writer);
@@ -362,9 +267,10 @@ int ikho_add_pages(struct ikho_writer *writer, u64 phys, const void *data, size_
 
 	if (writer->error[0])
 		return -1;
-	if (phys % IKHO_UNIT || length % IKHO_UNIT || phys >= PHYS_END || length > PHYS_END - phys ||
-	    phys < writer->next_phys)
-		return refuse(writer, "memory of %zu bytes at 0x%llx cannot be next", length, (unsigned long long)phys);
+	if (phys % IKHO_UNIT || length % IKHO_UNIT || phys >= PHYS_END ||
+	    length > PHYS_END - phys || phys < writer->next_phys)
+		return refuse(writer, "memory of %zu bytes at 0x%llx cannot be next", length,
+			      (unsigned long long)phys);
 	writer->next_phys = phys + length;
 	while (length) {
 		size_t part = length;
@@ -403,9 +309,10 @@ int ikho_add_preserved(struct ikho_writer *writer, u64 phys, u64 length)
 	ikho_begin_preserved(writer);
 	if (writer->error[0])
 		return -1;
-	if (phys % IKHO_UNIT || length % IKHO_UNIT || !length || phys >= PHYS_END || length > PHYS_END - phys)
-		return refuse(writer, "0x%llx preserved bytes at 0x%llx cannot be", (unsigned long long)length,
-			      (unsigned long long)phys);
+	if (phys % IKHO_UNIT || length % IKHO_UNIT || !length || phys >= PHYS_END ||
+	    length > PHYS_END - phys)
+		return refuse(writer, "0x%llx preserved bytes at 0x%llx cannot be",
+			      (unsigned long long)length, (unsigned long long)phys);
 	put64(writer->preserved + writer->preserved_length, phys);
 	put64(writer->preserved + writer->preserved_length + 8, length);
 	writer->preserved_length += IKHO_PAIR_SIZE;
@@ -434,7 +341,8 @@ int ikho_add_state(struct ikho_writer *writer, u32 kind, u32 state)
 		return -1;
 	if (!writer->has_states || kind < IOMMUSER_KIND_IOMMU || kind > IOMMUSER_KIND_DEVICE ||
 	    kind < writer->states_kind || state > IOMMUSER_FINISHED)
-		return refuse(writer, "state %u of a record of kind %u cannot be next", state, kind);
+		return refuse(writer, "state %u of a record of kind %u cannot be next", state,
+			      kind);
 	if (kind != writer->states_kind) {
 		if (flush_states(writer))
 			return -1;
@@ -456,28 +364,12 @@ static int write_end(struct ikho_writer *writer)
 	return write_section(writer, IKHO_END, 0, raw, sizeof(raw));
 }
 
-static int put_in_place(struct ikho_writer *writer)
-{
-	int fd = writer->fd;
-
-	if (fsync(fd))
-		return refuse(writer, "cannot write to disk: %s", strerror(errno));
-	if (rename(writer->temporary, writer->target))
-		return refuse(writer, "cannot rename: %s", strerror(errno));
-	has_pending = 0;
-	writer->fd = -1;
-	close(fd);
-	/* Some file systems cannot sync a directory: then there is nothing to be done. */
-	if (fsync(writer->directory) && errno != EINVAL && errno != ENOTSUP && errno != EROFS)
-		return refuse(writer, "complete, but its directory could not be synced: %s", strerror(errno));
-	return 0;
-}
-
 int ikho_finish(struct ikho_writer *writer, char *message, size_t message_size)
 {
-	if (!writer->error[0] && !flush_run(writer) && !flush_preserved(writer) && !flush_states(writer) &&
-	    !write_end(writer) && !put_in_place(writer)) {
-		free_writer(writer);
+	if (!writer->error[0] && !flush_run(writer) && !flush_preserved(writer) &&
+	    !flush_states(writer) && !write_end(writer) &&
+	    !whole_file_finish(&writer->file, writer->error, sizeof(writer->error))) {
+		ikho_abandon(writer);
 		return 0;
 	}
 	snprintf(message, message_size, "%s", writer->error);

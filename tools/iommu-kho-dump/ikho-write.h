@@ -41,7 +41,5 @@ int ikho_add_state(struct ikho_writer *writer, u32 kind, u32 state);
 int ikho_finish(struct ikho_writer *writer, char *message, size_t message_size);
 /** ikho_abandon - remove what was written; frees the writer */
 void ikho_abandon(struct ikho_writer *writer);
-/** ikho_remove_pending - remove the temporary file of the writer in use, if any; a signal handler may call it */
-void ikho_remove_pending(void);
 
 #endif /* IKHO_WRITE_H */

@@ -224,6 +224,40 @@ static bool list_domains(struct iommu_files *files)
 	return true;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	const struct iommu_file_name *left = a, *right = b;
+
+	if (left->name != right->name)
+		return left->name < right->name ? -1 : 1;
+	return left->item < right->item ? -1 : left->item > right->item;
+}
+
+/* The iommufd files in the two orders in which they are looked for. */
+static bool sort_iommufds(struct iommu_files *files)
+{
+	size_t nr = 0, i;
+
+	files->by_data = calloc(files->nr + 1, sizeof(*files->by_data));
+	files->by_token = calloc(files->nr + 1, sizeof(*files->by_token));
+	if (!files->by_data || !files->by_token)
+		return false;
+	for (i = 0; i < files->nr; i++) {
+		const struct iommu_file *item = &files->items[i];
+
+		if (!item->is_iommufd)
+			continue;
+		files->by_data[nr] =
+			(struct iommu_file_name){ item->file->data, item->session, item };
+		files->by_token[nr++] =
+			(struct iommu_file_name){ item->file->token, item->session, item };
+	}
+	files->nr_iommufds = nr;
+	qsort(files->by_data, nr, sizeof(*files->by_data), compare_names);
+	qsort(files->by_token, nr, sizeof(*files->by_token), compare_names);
+	return true;
+}
+
 static size_t count_files(const struct luo_state *luo)
 {
 	size_t total = 0, i;
@@ -264,7 +298,7 @@ bool iommu_files_read(struct iommu_files *files, const struct luo_state *luo, st
 			files->nr++;
 		}
 	}
-	return list_domains(files);
+	return list_domains(files) && sort_iommufds(files);
 }
 
 bool iommu_file_known(const char *compatible)
@@ -279,6 +313,8 @@ void iommu_files_free(struct iommu_files *files)
 	size_t i;
 
 	free(files->domains);
+	free(files->by_data);
+	free(files->by_token);
 	for (i = 0; i < files->nr; i++)
 		free(files->items[i].hwpts);
 	free(files->items);
@@ -306,15 +342,32 @@ static u64 name_of(const struct iommuser_root *root, const struct iommu_file *it
 	return named_by_data(root) ? item->file->data : item->file->token;
 }
 
+/* The first place among sorted names that is not before this one; items of that name go on from it. */
+static size_t find_name(const struct iommu_file_name *names, size_t nr, u64 name,
+			const struct luo_session *session)
+{
+	size_t low = 0, high = nr, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (names[middle].name < name ||
+		    (names[middle].name == name && names[middle].session < session))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The first iommufd of that name. */
 static const struct iommu_file *find_iommufd(const struct iommu_files *files,
 					     const struct iommuser_root *root, u64 iommufd)
 {
-	size_t i;
+	const struct iommu_file_name *names = named_by_data(root) ? files->by_data :
+								    files->by_token;
+	size_t i = find_name(names, files->nr_iommufds, iommufd, NULL);
 
-	for (i = 0; i < files->nr; i++)
-		if (files->items[i].is_iommufd && name_of(root, &files->items[i]) == iommufd)
-			return &files->items[i];
-	return NULL;
+	return i < files->nr_iommufds && names[i].name == iommufd ? names[i].item : NULL;
 }
 
 /* File data that no file leads to; what is at the address may be anything. */
@@ -354,11 +407,13 @@ bool iommu_files_token(const struct iommu_files *files, struct source *source,
 	return found && read_token(source, root, iommufd, token);
 }
 
-/* Everything that the checks share. */
+/* Everything that the checks share; the iommufds of the live hwpt records are sorted. */
 struct files_check {
 	const struct iommu_files *files;
 	const struct iommuser_graph *graph;
 	struct report *report;
+	u64 *hwpt_iommufds;
+	size_t nr_hwpt_iommufds;
 };
 
 /* Is a part of the records out of reach, so that what is not found may be there? */
@@ -410,16 +465,43 @@ static void add_record(const struct files_check *check, enum iommuser_finding_id
 	report_finding(check->report, &finding);
 }
 
-static u64 hwpt_records_of(const struct files_check *check, u64 iommufd)
+static bool list_hwpt_records(struct files_check *check)
 {
-	u64 count = 0, i;
+	u64 records = iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT), i;
 	union iommuser_record record;
 
-	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_HWPT); i++)
-		if (live(check, IOMMUSER_KIND_HWPT, i, &record) &&
-		    record.hwpt.iommufd_token == iommufd)
-			count++;
-	return count;
+	if (!records)
+		return true;
+	check->hwpt_iommufds = calloc(records, sizeof(*check->hwpt_iommufds));
+	if (!check->hwpt_iommufds)
+		return false;
+	for (i = 0; i < records; i++)
+		if (live(check, IOMMUSER_KIND_HWPT, i, &record))
+			check->hwpt_iommufds[check->nr_hwpt_iommufds++] = record.hwpt.iommufd_token;
+	qsort(check->hwpt_iommufds, check->nr_hwpt_iommufds, sizeof(*check->hwpt_iommufds),
+	      compare_u64);
+	return true;
+}
+
+/* How many live hwpt records name an iommufd below this one, or this one? */
+static size_t hwpt_records_below(const struct files_check *check, u64 iommufd, bool or_equal)
+{
+	size_t low = 0, high = check->nr_hwpt_iommufds, middle;
+
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (check->hwpt_iommufds[middle] < iommufd ||
+		    (or_equal && check->hwpt_iommufds[middle] == iommufd))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static u64 hwpt_records_of(const struct files_check *check, u64 iommufd)
+{
+	return hwpt_records_below(check, iommufd, true) - hwpt_records_below(check, iommufd, false);
 }
 
 static void check_iommufd(const struct files_check *check, const struct iommu_file *item)
@@ -448,16 +530,17 @@ static void check_iommufd(const struct files_check *check, const struct iommu_fi
 		    count);
 }
 
-/* Is there an iommufd of the token that a vfio file has in the file's session? */
+/*
+ * Is there an iommufd of the token that a vfio file has in the file's session?
+ * Sessions are in one array, so that files by place are files by session.
+ */
 static bool iommufd_in_session(const struct iommu_files *files, const struct iommu_file *vfio)
 {
-	const struct iommu_file *item;
+	size_t i =
+		find_name(files->by_token, files->nr_iommufds, vfio->iommufd_token, vfio->session);
 
-	for (item = files->items; item < files->items + files->nr; item++)
-		if (item->is_iommufd && item->session == vfio->session &&
-		    item->file->token == vfio->iommufd_token)
-			return true;
-	return false;
+	return i < files->nr_iommufds && files->by_token[i].name == vfio->iommufd_token &&
+	       files->by_token[i].session == vfio->session;
 }
 
 /* Does a vfio file have the token of the iommufd that owns its device? */
@@ -583,7 +666,7 @@ static bool ownership_unclear(const struct report *report)
  * A device may use only domains of the iommufd that owns it, or it reaches the
  * memory of another virtual machine.
  */
-static void check_owners(const struct files_check *check)
+static bool check_owners(const struct files_check *check)
 {
 	struct owned_domain *owned, wanted;
 	union iommuser_record record;
@@ -592,9 +675,11 @@ static void check_owners(const struct files_check *check)
 
 	if (any_unreadable(check->files) || incomplete(check, IOMMUSER_KIND_HWPT) ||
 	    incomplete(check, IOMMUSER_KIND_DOMAIN))
-		return;
+		return true;
 	owned = owned_domains(check, &nr);
-	for (i = 0; owned && i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
+	if (!owned)
+		return false;
+	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
 		if (!live_device(check, i, &record) ||
 		    !find_iommufd(check->files, check->graph->root, record.device.owner_token) ||
 		    iommuser_graph_device_domain(check->graph, i, &record.device, &wanted.domain,
@@ -607,23 +692,26 @@ static void check_owners(const struct files_check *check)
 				   i, &record, position);
 	}
 	free(owned);
+	return true;
 }
 
-static void check_devices(const struct files_check *check)
+static bool check_devices(const struct files_check *check)
 {
 	bool has_owner = iommuser_revision_has(check->graph->root->revision, IOMMUSER_KIND_DEVICE,
 					       IOMMUSER_FIELD_OWNER_TOKEN);
+	bool all_readable = !any_unreadable(check->files);
 	union iommuser_record record;
 	size_t nr;
 	u64 *ids = vfio_requesters(check->files, &nr);
 	u64 id, i;
 
-	for (i = 0; ids && i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
+	if (!ids)
+		return false;
+	for (i = 0; i < iommuser_graph_count(check->graph, IOMMUSER_KIND_DEVICE); i++) {
 		if (!live_device(check, i, &record))
 			continue;
 		id = record.device.segment << 16 | record.device.bdf;
-		if (!bsearch(&id, ids, nr, sizeof(*ids), compare_u64) &&
-		    !any_unreadable(check->files))
+		if (all_readable && !bsearch(&id, ids, nr, sizeof(*ids), compare_u64))
 			add_record(check, IOMMUSER_FINDING_REF_DEVICE_FILE, IOMMUSER_KIND_DEVICE, i,
 				   &record, record.device.bdf);
 		if (has_owner &&
@@ -632,6 +720,7 @@ static void check_devices(const struct files_check *check)
 				   &record, record.device.owner_token);
 	}
 	free(ids);
+	return true;
 }
 
 static void check_hwpt_records(const struct files_check *check)
@@ -646,13 +735,14 @@ static void check_hwpt_records(const struct files_check *check)
 				   &record, record.hwpt.iommufd_token);
 }
 
-void iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,
+bool iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,
 		       struct report *report)
 {
-	const struct files_check check = { files, graph, report };
+	struct files_check check = { .files = files, .graph = graph, .report = report };
+	bool done = list_hwpt_records(&check);
 	size_t i;
 
-	for (i = 0; i < files->nr; i++) {
+	for (i = 0; done && i < files->nr; i++) {
 		if (!files->items[i].readable)
 			continue;
 		if (files->items[i].is_iommufd)
@@ -660,10 +750,11 @@ void iommu_files_check(const struct iommu_files *files, const struct iommuser_gr
 		else
 			check_vfio(&check, &files->items[i]);
 	}
-	check_devices(&check);
+	free(check.hwpt_iommufds);
+	if (!done || !check_devices(&check))
+		return false;
 	check_hwpt_records(&check);
-	if (iommuser_revision_has(graph->root->revision, IOMMUSER_KIND_DEVICE,
-				  IOMMUSER_FIELD_OWNER_TOKEN) &&
-	    !ownership_unclear(report))
-		check_owners(&check);
+	return !iommuser_revision_has(graph->root->revision, IOMMUSER_KIND_DEVICE,
+				      IOMMUSER_FIELD_OWNER_TOKEN) ||
+	       ownership_unclear(report) || check_owners(&check);
 }

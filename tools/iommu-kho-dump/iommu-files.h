@@ -48,16 +48,29 @@ struct iommu_file {
 	u64 device;
 };
 
+/** struct iommu_file_name - an iommufd file, and what records or other files call it */
+struct iommu_file_name {
+	u64 name;
+	const struct luo_session *session;
+	const struct iommu_file *item;
+};
+
 /**
  * struct iommu_files - all of them
  * @items: in the order of LUO's files
  * @nr: how many
+ * @by_data: the iommufd files by the address of their data, sorted; those of one name by place
+ * @by_token: the same by token, so that of those of one name each session's are together
+ * @nr_iommufds: how many
  * @domains: domain records that iommufd files list, sorted
  * @nr_domains: how many
  */
 struct iommu_files {
 	struct iommu_file *items;
 	size_t nr;
+	struct iommu_file_name *by_data;
+	struct iommu_file_name *by_token;
+	size_t nr_iommufds;
 	u64 *domains;
 	size_t nr_domains;
 };
@@ -99,8 +112,12 @@ bool iommu_files_use_domain(const struct iommu_files *files, u64 domain);
 bool iommu_files_token(const struct iommu_files *files, struct source *source,
 		       const struct iommuser_root *root, u64 iommufd, u64 *token);
 
-/** iommu_files_check - hold the files against the records: REF-06 to REF-12 */
-void iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,
+/**
+ * iommu_files_check - hold the files against the records: REF-06 to REF-12
+ *
+ * Return: false when memory ran out; some checks were not made then.
+ */
+bool iommu_files_check(const struct iommu_files *files, const struct iommuser_graph *graph,
 		       struct report *report);
 
 #endif /* IOMMU_FILES_H */

@@ -174,19 +174,83 @@ static int parse(struct kho *kho, const struct fdt_blob *blob, struct source *so
 	return ret;
 }
 
+static struct kho new_kho(u64 fdt_phys, u32 page_shift)
+{
+	return (struct kho){
+		.fdt_phys = fdt_phys,
+		.page_shift = page_shift,
+		.max_chunks = KHO_DEFAULT_MAX_CHUNKS,
+		.max_nodes = KHO_DEFAULT_MAX_NODES,
+		.memory_end = PHYS_END,
+	};
+}
+
+/* A property of the root, from bytes that may end anywhere. Return: false when the next token is none. */
+static bool next_property(const u8 *fdt, size_t size, size_t *at, const u8 **value, u32 *length)
+{
+	struct fdt_property property;
+
+	while (*at + sizeof(fdt32_t) <= size && fdt32_ld((const fdt32_t *)(const void *)(fdt + *at)) == FDT_NOP)
+		*at += sizeof(fdt32_t);
+	if (*at + sizeof(property) > size)
+		return false;
+	memcpy(&property, fdt + *at, sizeof(property));
+	*length = fdt32_to_cpu(property.len);
+	*at += sizeof(property);
+	if (fdt32_to_cpu(property.tag) != FDT_PROP || *length > size - *at)
+		return false;
+	*value = fdt + *at;
+	*at += (*length + 3) & ~(size_t)3;
+	return true;
+}
+
+static void take_compatible(struct kho *kho, const u8 *value, u32 length)
+{
+	memcpy(kho->compatible, value, length);
+	for (u32 i = 0; i + 1 < length; i++)
+		if (!kho->compatible[i])
+			kho->compatible[i] = ';';
+	kho->revision = find_revision(kho->compatible);
+}
+
+/*
+ * Linux cuts its file in debugfs at the length that the FDT had when the file was made. What is
+ * gone then are names, so properties are told by what is in them: the root has two, the revision
+ * and the map's address.
+ */
+int kho_open_copy(struct kho *kho, u32 page_shift, const void *fdt, size_t size)
+{
+	u64 page_mask = (1ULL << page_shift) - 1;
+	const u8 *value;
+	u32 length;
+	size_t at;
+
+	*kho = new_kho(0, page_shift);
+	if (size < sizeof(struct fdt_header) || fdt_magic(fdt) != FDT_MAGIC)
+		return -IOMMUSER_ECORRUPT;
+	/* Behind FDT_BEGIN_NODE and the root's empty name. */
+	at = (size_t)fdt_off_dt_struct(fdt) + 2 * sizeof(fdt32_t);
+	if (at % sizeof(fdt32_t))
+		return -IOMMUSER_ECORRUPT;
+	while (next_property(fdt, size, &at, &value, &length)) {
+		if (length == sizeof(kho->map) && !kho->has_map) {
+			memcpy(&kho->map, value, length);
+			kho->has_map = kho->map && !(kho->map & page_mask) && kho->map < PHYS_END;
+		} else if (length > 5 && length <= sizeof(kho->compatible) && !value[length - 1] &&
+			   !memcmp(value, "kho-v", 5)) {
+			take_compatible(kho, value, length);
+		}
+	}
+	return kho->has_map && kho->revision != KHO_REVISION_UNKNOWN ? 0 : -IOMMUSER_ECORRUPT;
+}
+
 int kho_open(struct kho *kho, struct source *source, u64 fdt_phys, struct report *report)
 {
 	struct fdt_blob blob;
 	u64 page_size;
 	int ret;
 
-	*kho = (struct kho){
-		.fdt_phys = fdt_phys,
-		.page_shift = source_page_shift(source),
-		.max_chunks = KHO_DEFAULT_MAX_CHUNKS,
-		.max_nodes = KHO_DEFAULT_MAX_NODES,
-		.memory_end = PHYS_END,
-	};
+	*kho = new_kho(fdt_phys, source_page_shift(source));
 	page_size = 1ULL << kho->page_shift;
 	if ((fdt_phys & (page_size - 1)) || fdt_phys >= PHYS_END) {
 		kho_note(report, IOMMUSER_FINDING_KHO_FDT_UNSOUND, fdt_phys, 0, page_size);

@@ -186,6 +186,55 @@ void kho_free_candidates(struct kho_candidates *candidates)
 	*candidates = (struct kho_candidates){ 0 };
 }
 
+/** struct copy_search - the page that is looked for */
+struct copy_search {
+	struct source *source;
+	const void *fdt;
+	size_t size;
+	u64 phys;
+	bool found;
+};
+
+/* Blocks of one page each, one of which may be it: that ends the walk. */
+static int search_run(void *ctx, const struct kho_run *run)
+{
+	struct copy_search *search = ctx;
+	u64 page_size = 1ULL << source_page_shift(search->source);
+	const void *page;
+	u64 i;
+
+	for (i = 0; !run->order && i < run->nr; i++) {
+		search->phys = run->phys + i * page_size;
+		page = source_map(search->source, search->phys, sizeof(struct fdt_header));
+		if (!page || memcmp(page, search->fdt, sizeof(struct fdt_header)))
+			continue;
+		page = source_map(search->source, search->phys, search->size);
+		search->found = page && !memcmp(page, search->fdt, search->size);
+		if (search->found)
+			return -1;
+	}
+	return 0;
+}
+
+int kho_locate(struct source *source, const void *fdt, size_t size, u64 *phys)
+{
+	struct copy_search search = { source, fdt, size, 0, false };
+	struct kho_map_stats stats;
+	struct kho kho;
+	int ret;
+
+	if (size > 1ULL << source_page_shift(source))
+		return -IOMMUSER_ECORRUPT;
+	ret = kho_open_copy(&kho, source_page_shift(source), fdt, size);
+	if (!ret)
+		ret = kho_walk_map(&kho, source, NULL, search_run, &search, &stats);
+	*phys = search.phys;
+	kho_close(&kho);
+	if (search.found)
+		return 0;
+	return ret ? ret : -IOMMUSER_ENOENT;
+}
+
 static const char *self_reference_words(enum kho_answer answer)
 {
 	switch (answer) {

@@ -7,6 +7,8 @@
 #include <iommuser/error.h>
 #include <kho/abi/kho.h>
 
+#include "progress.h"
+
 /* Blocks that overlap are counted again, but not without end. */
 #define MAX_CLAIMS 8
 
@@ -55,6 +57,7 @@ int kho_walk_node(struct kho_walk *walk, u64 slot, u64 phys, u64 size)
 	if (scratch_overlap(walk->kho, phys, size, &region))
 		kho_note(walk->report, IOMMUSER_FINDING_KHO_SCRATCH_OVERLAP, phys, phys, region);
 	walk->stats->nr_nodes++;
+	progress_show("reading the map of preserved memory", walk->stats->nr_nodes, "nodes");
 	return 1;
 }
 

@@ -290,6 +290,30 @@ enum kho_hand_off {
 enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys, u64 *size,
 				   void (*progress)(void *ctx, u64 bytes), void *ctx);
 
+/**
+ * kho_locate - find the page of a root FDT of which only the bytes are known
+ * @source: the image
+ * @fdt: its bytes, aligned to 8
+ * @size: how many are known: the end may be missing
+ * @phys: set to its address
+ *
+ * The page is one that the FDT's own memory map preserves: only such pages are
+ * looked at.
+ *
+ * Return: 0; -IOMMUSER_ENOENT when no page of the image is it; -IOMMUSER_ECORRUPT
+ * when it is no such FDT.
+ */
+int kho_locate(struct source *source, const void *fdt, size_t size, u64 *phys);
+
+/**
+ * kho_open_copy - read the revision and the map's address of an FDT that is not in the image
+ * @fdt: its bytes, aligned to 8
+ * @size: how many are known: the end may be missing
+ *
+ * Return: 0 or -IOMMUSER_ECORRUPT.
+ */
+int kho_open_copy(struct kho *kho, u32 page_shift, const void *fdt, size_t size);
+
 /** enum kho_soundness - whether a candidate can be a handover at all */
 enum kho_soundness {
 	KHO_SOUND,

@@ -21,6 +21,7 @@
  * @max_records: sessions and files that may still be kept
  * @max_bytes: bytes of folio arrays that may still be read
  * @max_extents: extents that may still be kept
+ * @keep_extents: they are to be kept
  */
 struct luo_reader {
 	struct source *source;
@@ -31,6 +32,7 @@ struct luo_reader {
 	u64 max_records;
 	u64 max_bytes;
 	u64 max_extents;
+	bool keep_extents;
 };
 
 /**

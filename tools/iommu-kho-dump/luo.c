@@ -337,7 +337,7 @@ static int read_state(struct luo_reader *reader, struct luo_state *luo)
 }
 
 int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size, struct kho_pages *pages,
-	     struct report *report)
+	     bool keep_extents, struct report *report)
 {
 	struct luo_reader reader = {
 		.source = source,
@@ -347,6 +347,7 @@ int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size, s
 		.max_records = MAX_RECORDS,
 		.max_bytes = MAX_FOLIO_BYTES,
 		.max_extents = MAX_EXTENTS,
+		.keep_extents = keep_extents,
 	};
 	struct luo_root root;
 	int ret;

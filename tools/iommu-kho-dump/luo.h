@@ -49,11 +49,12 @@ struct memfd_extent {
  * @nr_folios: records there are, those to be skipped included
  * @nr_present: records that stand for a folio
  * @folios_bytes: bytes of those folios
- * @extents: folios, merged where both memory and file offset go on; in the
- *	order of the records, which is by offset in a sound image
+ * @extents: when luo_open() was to keep them: folios, merged where both
+ *	memory and file offset go on; in the order of the records, which is by
+ *	offset in a sound image
  * @nr_extents: how many
  * @length_from: how the lengths were found
- * @complete: @extents has every folio
+ * @complete: every folio was read, and is in @extents when these were to be kept
  */
 struct memfd {
 	u64 phys;
@@ -165,6 +166,7 @@ struct luo_state {
  * @size: bytes of the blob, 0 when not known: then a page
  * @pages: what is preserved, or NULL: then that is not checked. Metadata goes
  *	into the visited plane, memfds into the mapped one
+ * @keep_extents: remember where each memfd's folios are
  * @report: findings LUO-01 to 28, CLOSURE-07, or NULL
  *
  * Return: 0, with findings or without; -IOMMUSER_EUNMAPPED,
@@ -172,7 +174,7 @@ struct luo_state {
  * unsound, or of an unknown revision (each with a finding); -IOMMUSER_ENOMEM.
  */
 int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size, struct kho_pages *pages,
-	     struct report *report);
+	     bool keep_extents, struct report *report);
 void luo_close(struct luo_state *luo);
 
 /** luo_peek_number - read liveupdate_num alone; false when that isn't possible */

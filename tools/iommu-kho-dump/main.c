@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "color.h"
 #include "commands.h"
 #include "options.h"
+#include "whole-file.h"
 
-static int run(const struct options *options)
+static int run_command(const struct options *options)
 {
 	struct source *source = NULL;
 	int status;
 
-	if (options->explain)
-		return explain_code(options);
 	if (options->image) {
 		source = open_source(options->image, options);
 		if (!source)
@@ -22,8 +22,43 @@ static int run(const struct options *options)
 	}
 	status = options->list_roots ? list_roots(options, source) :
 				       options->command->run(options, source);
+	/* Damage that came to light only when all was read. */
+	if (source && status <= EXIT_FOUND && complain_broken(options, source))
+		status = EXIT_NO_IMAGE;
 	if (source)
 		source_close(source);
+	return status;
+}
+
+/* One image after the other. Return: the worst status. */
+static int run_images(struct options *options)
+{
+	int worst = EXIT_OK, status, i;
+
+	for (i = 0; i < options->nr_images; i++) {
+		options->image = options->images[i];
+		status = run_command(options);
+		print_failure(options, status);
+		if (fflush(stdout))
+			return EXIT_INTERNAL;
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
+}
+
+static int run(struct options *options)
+{
+	int status;
+
+	if (options->schema)
+		return print_schema(options);
+	if (options->explain)
+		return explain_code(options);
+	if (options->nr_images)
+		return run_images(options);
+	status = run_command(options);
+	print_failure(options, status);
 	return status;
 }
 
@@ -32,8 +67,10 @@ int main(int argc, char **argv)
 	struct options options;
 	int status = EXIT_OK;
 
+	whole_file_on_signals();
 	switch (options_parse(&options, argc, argv)) {
 	case OPTIONS_RUN:
+		color_init(options.color);
 		status = run(&options);
 		break;
 	case OPTIONS_DONE:

@@ -9,6 +9,7 @@
 #include <kho/abi/memfd.h>
 
 #include "luo-reader.h"
+#include "progress.h"
 
 #define PFN_MASK ((1ULL << MEMFD_FOLIO_PFN_BITS) - 1)
 #define FOLIO_FLAGS (MEMFD_FOLIO_DIRTY | MEMFD_FOLIO_UPTODATE)
@@ -134,7 +135,7 @@ static int read_folio(struct folio_walk *walk, u64 record, const struct memfd_fo
 	walk->memfd->folios_bytes += length;
 	check_index(walk, record, ser->index, length >> reader->page_shift);
 	mark_payload(reader, record, phys, length);
-	if (ser->index >= walk->size_pages)
+	if (ser->index >= walk->size_pages || !reader->keep_extents)
 		return 0;
 	return add_extent(walk, phys, ser->index << reader->page_shift, length);
 }
@@ -151,6 +152,7 @@ static int read_batch(struct folio_walk *walk, u64 phys, u64 nr)
 	}
 	for (i = 0; i < nr && !ret; i++)
 		ret = read_folio(walk, phys + i * sizeof(*records), &records[i]);
+	progress_show("reading what is known of a memfd", walk->memfd->nr_present, "folios");
 	return ret;
 }
 

@@ -11,6 +11,244 @@
 
 #include "fields.h"
 
+/* What the kinds of records have in common. */
+#define FIELD_INDEX                                                                            \
+	OUTPUT_FIELD("index", OUTPUT_NUMBER, "position in the chain, deleted records counted", \
+		     .heading = "#")
+#define FIELD_STATE                                                                  \
+	OUTPUT_FIELD("state", OUTPUT_TEXT,                                           \
+		     "where it stands after the jump; only where the image says it", \
+		     .heading = "state", .flags = OUTPUT_OPTIONAL, .values = state_names)
+#define FIELDS_COMMON(ref_count_heading)                                         \
+	OUTPUT_FIELD("ref_count", OUTPUT_NUMBER, "how many records refer to it", \
+		     .heading = (ref_count_heading)),                            \
+		OUTPUT_FIELD("phys", OUTPUT_HEX, "address of the record"),       \
+		OUTPUT_FIELD("deleted", OUTPUT_FLAG, "it was unpreserved again", \
+			     .heading = "deleted"),                              \
+		OUTPUT_FIELDS_END
+/* Only layouts that record it have it. */
+#define FIELD_RECORDED(name, holds, meaning) \
+	OUTPUT_FIELD(name, holds, meaning, .flags = OUTPUT_OPTIONAL)
+
+static const char *const state_names[] = { "deleted",	  "preserved", "claimed",   "restored",
+					   "handed-over", "left",      "abandoned", "finished",
+					   "unknown",	  NULL };
+static const char *const unit_type_names[] = { "intel", "arm-smmu-v3", "unknown", NULL };
+static const char *const unit_mode_names[] = { "legacy", "scalable", "unknown", NULL };
+static const char *const vtd_mode_names[] = { "legacy", "scalable", NULL };
+static const char *const format_names[] = { "first-stage", "second-stage", "unknown", NULL };
+static const char *const stage_names[] = { "first-stage", "second-stage", NULL };
+static const char *const alias_type_names[] = { "dma-alias", "real-dma-parent", NULL };
+
+static const struct output_field iommu_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("type", OUTPUT_TEXT, "whose IOMMU it is", .heading = "type",
+		     .values = unit_type_names),
+	OUTPUT_FIELD("token", OUTPUT_HEX, "what tells it from others: its register base",
+		     .heading = "token"),
+	OUTPUT_FIELD("root_table", OUTPUT_HEX, "address of its root table",
+		     .heading = "root table"),
+	OUTPUT_FIELD("mode", OUTPUT_TEXT, "of its tables", .heading = "mode",
+		     .values = unit_mode_names),
+	FIELD_RECORDED("segment", OUTPUT_NUMBER, "PCI segment of its devices"),
+	FIELD_RECORDED("host_address_width", OUTPUT_NUMBER, "bits of a physical address"),
+	FIELD_RECORDED("cap", OUTPUT_HEX, "its capability register"),
+	FIELD_RECORDED("ecap", OUTPUT_HEX, "its extended capability register"),
+	FIELD_RECORDED("first_did", OUTPUT_NUMBER, "lowest domain ID that may be handed over"),
+	FIELD_RECORDED("did_limit", OUTPUT_NUMBER, "one more than the highest domain ID"),
+	FIELD_STATE,
+	FIELDS_COMMON("devices"),
+};
+
+const struct output_object output_iommu = {
+	.name = "iommu",
+	.what = "a record of an IOMMU",
+	.fields = iommu_fields,
+};
+
+static const struct output_field domain_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("format", OUTPUT_TEXT, "of its page tables", .heading = "format",
+		     .values = format_names),
+	OUTPUT_FIELD("top_table", OUTPUT_HEX, "address of its uppermost page table",
+		     .heading = "top table"),
+	OUTPUT_FIELD("top_level", OUTPUT_NUMBER, "level of that table; 0 is the lowest",
+		     .heading = "top level"),
+	FIELD_RECORDED("input_width", OUTPUT_NUMBER, "bits of an IOVA"),
+	FIELD_RECORDED("output_width", OUTPUT_NUMBER, "bits of a physical address"),
+	FIELD_RECORDED("features", OUTPUT_HEX, "what its page tables make use of"),
+	FIELD_RECORDED("page_size_bitmap", OUTPUT_HEX, "bit n: pages of 2^n bytes are allowed"),
+	FIELD_RECORDED("table_pages", OUTPUT_NUMBER, "how many pages its tables are"),
+	FIELD_STATE,
+	FIELDS_COMMON(NULL),
+};
+
+const struct output_object output_domain = {
+	.name = "domain",
+	.what = "a record of a domain",
+	.fields = domain_fields,
+};
+
+static const struct output_field device_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("bdf", OUTPUT_TEXT, "segment:bus:device.function", .heading = "device"),
+	OUTPUT_FIELD("domain", OUTPUT_NUMBER,
+		     "index of the domain of its requests without PASID; null: there is none",
+		     .heading = "domain", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("iommu", OUTPUT_NUMBER, "index of its IOMMU; null: there is none",
+		     .heading = "iommu", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("did", OUTPUT_NUMBER, "domain ID in the tables of its IOMMU", .heading = "DID",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("owner_token", OUTPUT_HEX, "LUO token of the iommufd that owns it",
+		     .heading = "owner", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("pasid_table", OUTPUT_HEX, "address of its PASID directory, or 0x0",
+		     .heading = "PASID table"),
+	OUTPUT_FIELD("pasid_entries", OUTPUT_NUMBER, "how many PASIDs that has room for"),
+	FIELD_RECORDED("owner", OUTPUT_HEX, "what the record has of its owner"),
+	FIELD_RECORDED("rid_pasid", OUTPUT_NUMBER, "PASID of its requests without PASID"),
+	FIELD_RECORDED("group_size", OUTPUT_NUMBER, "how many devices its IOMMU group has"),
+	FIELD_RECORDED("device_flags", OUTPUT_HEX, "as in its record"),
+	OUTPUT_FIELD("stale", OUTPUT_FLAG, "its domain is deleted", .flags = OUTPUT_OPTIONAL),
+	FIELD_STATE,
+	FIELDS_COMMON(NULL),
+};
+
+const struct output_object output_device = {
+	.name = "device",
+	.what = "a record of a device",
+	.fields = device_fields,
+};
+
+static const struct output_field alias_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("bdf", OUTPUT_TEXT, "requester ID: segment:bus:device.function",
+		     .heading = "requester"),
+	OUTPUT_FIELD("device", OUTPUT_NUMBER, "index of the device; null: there is none",
+		     .heading = "of device", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("type", OUTPUT_TEXT, "why the device uses this requester ID",
+		     .heading = "type", .values = alias_type_names),
+	FIELDS_COMMON(NULL),
+};
+
+const struct output_object output_alias = {
+	.name = "alias",
+	.what = "a record of a further requester ID of a device",
+	.fields = alias_fields,
+};
+
+static const struct output_field attachment_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("device", OUTPUT_NUMBER, "index of the device; null: there is none",
+		     .heading = "device", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("domain", OUTPUT_NUMBER, "index of the domain; null: there is none",
+		     .heading = "domain", .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("pasid", OUTPUT_NUMBER, "null: requests without PASID", .heading = "PASID",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("did", OUTPUT_NUMBER, "domain ID in the tables of the IOMMU",
+		     .heading = "DID"),
+	FIELDS_COMMON(NULL),
+};
+
+const struct output_object output_attachment = {
+	.name = "attachment",
+	.what = "a record of what a device, or one PASID of it, uses",
+	.fields = attachment_fields,
+};
+
+static const struct output_field hwpt_fields[] = {
+	FIELD_INDEX,
+	OUTPUT_FIELD("iommufd_token", OUTPUT_HEX, "LUO token of its iommufd", .heading = "iommufd",
+		     .flags = OUTPUT_NULL),
+	OUTPUT_FIELD("iommufd", OUTPUT_HEX, "what the record has of its iommufd"),
+	OUTPUT_FIELD("hwpt_token", OUTPUT_HEX, "what the VMM calls it", .heading = "HWPT token"),
+	OUTPUT_FIELD("domain", OUTPUT_NUMBER, "index of the domain; null: there is none",
+		     .heading = "domain", .flags = OUTPUT_NULL),
+	FIELDS_COMMON(NULL),
+};
+
+const struct output_object output_hwpt = {
+	.name = "hwpt",
+	.what = "a record of a hardware page table of an iommufd",
+	.fields = hwpt_fields,
+};
+
+/* VT-d tables as the hardware reads them. */
+
+static const char *const pasid_type_names[] = { "first-stage",	"second-stage", "nested",
+						"pass-through", "reserved",	NULL };
+static const char *const context_type_names[] = { "translated", "translated, device-TLB",
+						  "pass-through", "reserved", NULL };
+
+static const struct output_field pasid_fields[] = {
+	OUTPUT_FIELD("pasid", OUTPUT_NUMBER, "the PASID"),
+	OUTPUT_FIELD("phys", OUTPUT_HEX, "address of the entry"),
+	OUTPUT_FIELD("type", OUTPUT_TEXT, "how it translates", .values = pasid_type_names),
+	OUTPUT_FIELD("did", OUTPUT_NUMBER, "domain ID"),
+	OUTPUT_FIELD("stage", OUTPUT_TEXT, "of its page tables", .flags = OUTPUT_OPTIONAL,
+		     .values = stage_names),
+	OUTPUT_FIELD("top_table", OUTPUT_HEX, "address of its uppermost page table",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("levels", OUTPUT_NUMBER, "of its page tables", .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("entry", OUTPUT_HEXES, "the entry's first three words, lowest first"),
+	OUTPUT_FIELDS_END,
+};
+
+static const struct output_object output_pasid = {
+	.name = "pasid",
+	.what = "a present entry of a PASID table",
+	.fields = pasid_fields,
+};
+
+static const struct output_field context_fields[] = {
+	OUTPUT_FIELD("bdf", OUTPUT_TEXT, "bus:device.function"),
+	OUTPUT_FIELD("root_entry", OUTPUT_TEXT, "high and low word, as in the kernel's debugfs"),
+	OUTPUT_FIELD("context_entry", OUTPUT_TEXT, "high and low word, as in the kernel's debugfs"),
+	OUTPUT_FIELD("phys", OUTPUT_HEX, "address of the context entry"),
+	OUTPUT_FIELD("pasid_directory", OUTPUT_HEX, "scalable mode: its address",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("pasid_entries", OUTPUT_NUMBER, "scalable mode: PASIDs that it has room for",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("rid_pasid", OUTPUT_NUMBER,
+		     "scalable mode: the PASID of requests without PASID",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("pasids", OUTPUT_OBJECTS, "scalable mode: its present PASID entries",
+		     .object = &output_pasid, .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("unreadable_pasid_tables", OUTPUT_NUMBER,
+		     "scalable mode: how many the image lacks", .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("type", OUTPUT_TEXT, "legacy mode: how it translates",
+		     .flags = OUTPUT_OPTIONAL, .values = context_type_names),
+	OUTPUT_FIELD("did", OUTPUT_NUMBER, "legacy mode: domain ID", .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("stage", OUTPUT_TEXT, "legacy mode: of its page tables",
+		     .flags = OUTPUT_OPTIONAL, .values = stage_names),
+	OUTPUT_FIELD("top_table", OUTPUT_HEX, "legacy mode: address of its uppermost page table",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELD("levels", OUTPUT_NUMBER, "legacy mode: of its page tables",
+		     .flags = OUTPUT_OPTIONAL),
+	OUTPUT_FIELDS_END,
+};
+
+static const struct output_object output_context = {
+	.name = "context",
+	.what = "a present context entry",
+	.fields = context_fields,
+};
+
+static const struct output_field vtd_root_fields[] = {
+	OUTPUT_FIELD("root_table", OUTPUT_HEX, "its address"),
+	OUTPUT_FIELD("mode", OUTPUT_TEXT, "how it was read", .values = vtd_mode_names),
+	OUTPUT_FIELD("mode_chosen_by", OUTPUT_TEXT, "how the mode is known"),
+	OUTPUT_FIELD("contexts", OUTPUT_OBJECTS, "its present context entries",
+		     .object = &output_context),
+	OUTPUT_FIELD("unreadable_tables", OUTPUT_NUMBER, "how many tables the image lacks"),
+	OUTPUT_FIELDS_END,
+};
+
+const struct output_object output_vtd_root = {
+	.name = "vtd_root",
+	.what = "a VT-d root table, read without records",
+	.fields = vtd_root_fields,
+};
+
 /* Everything that the records of one handover share. */
 struct records_model {
 	struct handover *handover;
@@ -212,6 +450,14 @@ static void put_state(const struct records_model *model, struct json_object *obj
 
 static struct json_object *model_kind(const struct records_model *model, u32 kind)
 {
+	static const struct output_object *const kinds[IOMMUSER_NR_KINDS + 1] = {
+		[IOMMUSER_KIND_IOMMU] = &output_iommu,
+		[IOMMUSER_KIND_DOMAIN] = &output_domain,
+		[IOMMUSER_KIND_DEVICE] = &output_device,
+		[IOMMUSER_KIND_ALIAS] = &output_alias,
+		[IOMMUSER_KIND_ATTACHMENT] = &output_attachment,
+		[IOMMUSER_KIND_HWPT] = &output_hwpt,
+	};
 	struct json_object *array = json_object_new_array();
 	struct json_object *object;
 	union iommuser_record record;
@@ -222,7 +468,7 @@ static struct json_object *model_kind(const struct records_model *model, u32 kin
 	     i++) {
 		if (iommuser_graph_read(model->graph, kind, i, &record))
 			continue;
-		object = json_object_new_object();
+		object = output_new(kinds[kind]);
 		put_number(object, "index", i);
 		put_record(model, object, kind, i, &record);
 		deleted = record.common.flags & IOMMUSER_FLAG_DELETED;
@@ -307,14 +553,13 @@ bool model_records(struct json_object *object, struct handover *handover)
 	}
 	if (handover->has_iommu)
 		learn(&model);
-	json_object_object_add(object, "iommus", model_kind(&model, IOMMUSER_KIND_IOMMU));
-	json_object_object_add(object, "domains", model_kind(&model, IOMMUSER_KIND_DOMAIN));
-	json_object_object_add(object, "devices", model_kind(&model, IOMMUSER_KIND_DEVICE));
+	put_object(object, "iommus", model_kind(&model, IOMMUSER_KIND_IOMMU));
+	put_object(object, "domains", model_kind(&model, IOMMUSER_KIND_DOMAIN));
+	put_object(object, "devices", model_kind(&model, IOMMUSER_KIND_DEVICE));
 	if (model.revision && (model.revision->properties & IOMMUSER_REVISION_ATTACHMENTS)) {
-		json_object_object_add(object, "aliases", model_kind(&model, IOMMUSER_KIND_ALIAS));
-		json_object_object_add(object, "attachments",
-				       model_kind(&model, IOMMUSER_KIND_ATTACHMENT));
-		json_object_object_add(object, "hwpts", model_kind(&model, IOMMUSER_KIND_HWPT));
+		put_object(object, "aliases", model_kind(&model, IOMMUSER_KIND_ALIAS));
+		put_object(object, "attachments", model_kind(&model, IOMMUSER_KIND_ATTACHMENT));
+		put_object(object, "hwpts", model_kind(&model, IOMMUSER_KIND_HWPT));
 	}
 	free(model.modes);
 	free(model.stages);
@@ -335,7 +580,7 @@ static struct json_object *model_pasid(u32 pasid, const struct iommuser_vtd_pasi
 	static const char *const types[] = { "reserved", "first-stage",	 "second-stage",
 					     "nested",	 "pass-through", "reserved",
 					     "reserved", "reserved" };
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = output_new(&output_pasid);
 	struct json_object *words = json_object_new_array();
 	char text[24];
 	u32 i;
@@ -355,7 +600,7 @@ static struct json_object *model_pasid(u32 pasid, const struct iommuser_vtd_pasi
 		snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)entry->qw[i]);
 		json_object_array_add(words, json_object_new_string(text));
 	}
-	json_object_object_add(object, "entry", words);
+	put_object(object, "entry", words);
 	return object;
 }
 
@@ -378,7 +623,7 @@ static void put_pasids(struct json_object *object, const struct iommuser_env *en
 		else
 			json_object_array_add(array, model_pasid(pasid, &entry));
 	}
-	json_object_object_add(object, "pasids", array);
+	put_object(object, "pasids", array);
 	put_number(object, "unreadable_pasid_tables", missing);
 }
 
@@ -388,7 +633,7 @@ static struct json_object *model_context(const struct iommuser_vtd_tables *table
 	static const char *const types[] = { "translated", "translated, device-TLB", "pass-through",
 					     "reserved" };
 	struct iommuser_vtd_root_entry root = { 0, 0 };
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = output_new(&output_context);
 	char text[48];
 
 	iommuser_vtd_root_entry(tables, bdf >> 8, &root);
@@ -415,7 +660,7 @@ static struct json_object *model_context(const struct iommuser_vtd_tables *table
 struct json_object *model_vtd(const struct iommuser_env *env, const struct handover_vtd *vtd)
 {
 	const struct iommuser_vtd_tables tables = { env, vtd->phys, vtd->scalable };
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = output_new(&output_vtd_root);
 	struct json_object *array = json_object_new_array();
 	struct iommuser_vtd_context context;
 	u32 cursor = 0, bdf, missing = 0;
@@ -430,7 +675,7 @@ struct json_object *model_vtd(const struct iommuser_env *env, const struct hando
 		else
 			json_object_array_add(array, model_context(&tables, bdf, &context));
 	}
-	json_object_object_add(object, "contexts", array);
+	put_object(object, "contexts", array);
 	put_number(object, "unreadable_tables", missing);
 	return object;
 }

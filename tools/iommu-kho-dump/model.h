@@ -10,6 +10,19 @@
 #include "handover.h"
 #include "output.h"
 
+/* The tables of fields of what the functions below make. */
+extern const struct output_object output_show;
+extern const struct output_object output_verify;
+extern const struct output_object output_stat;
+extern const struct output_object output_source;
+extern const struct output_object output_flb;
+extern const struct output_object output_checked;
+
+/* When an image was taken. */
+extern const char *const output_origins[];
+
+/** model_why_not_read - why KHO or LUO, when it is not known, is not */
+const char *model_why_not_read(const struct handover *handover);
 /** model_show - everything that show prints; NULL when memory ran out */
 struct json_object *model_show(struct handover *handover);
 /** model_verify - status, at most @limit findings, and what was checked */

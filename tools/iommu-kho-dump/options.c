@@ -85,13 +85,14 @@ static const char usage_tail[] =
 	"\n"
 	"Options\n"
 	"  --json             one JSON object\n"
-	"  --json-lines       the same on one line, for fleets\n"
+	"  --json-lines       the same on one line, for fleets; show, verify and stat\n"
+	"                     then take any number of images\n"
 	"  --prometheus       verify: a textfile for node_exporter\n"
 	"  --schema           the JSON Schema of what COMMAND --json prints; no image\n"
-	"  --limit N          print at most N findings, or records of a kind\n"
+	"  --limit N          print at most N findings, records of a kind, or ranges\n"
 	"  --force            go on where the image is damaged, and show what it holds\n"
 	"  --color[=WHEN]     auto (on a terminal without NO_COLOR), always, never\n"
-	"  -o, --output FILE  what extract and capture write\n"
+	"  -o, --output FILE  what extract, capture and verify --prometheus write\n"
 	"  --kernel FILE      preflight: the next kernel, vmlinux or bzImage\n"
 	"  --svg              graph: a picture, by Graphviz\n"
 	"  --explain CODE     what a finding means and what to do; needs no image\n"
@@ -125,6 +126,8 @@ static const char usage_tail[] =
 	"reason not to; 2 wrong usage; 3 unreadable or no handover; 4 internal error,\n"
 	"or the output can't be written.\n";
 
+#define WORDS_WIDTH 26
+
 static void print_usage(void)
 {
 	const struct command *command;
@@ -135,7 +138,11 @@ static void print_usage(void)
 	for (i = 0; command_at(i); i++) {
 		command = command_at(i);
 		snprintf(words, sizeof(words), "%s %s", command->name, command->operands);
-		printf("  %-26s %s\n", words, command->summary);
+		/* Words that are too long for their column have a line of their own. */
+		if (strlen(words) > WORDS_WIDTH)
+			printf("  %s\n  %-*s %s\n", words, WORDS_WIDTH, "", command->summary);
+		else
+			printf("  %-*s %s\n", WORDS_WIDTH, words, command->summary);
 	}
 	fputs(usage_tail, stdout);
 }
@@ -398,6 +405,13 @@ static enum options_result refuse_option(int why, const char *word)
 	return wrong("unknown option '%s'", word);
 }
 
+/* One line for each image tells them apart. */
+static bool takes_images(const struct options *options)
+{
+	return options->command->takes & TAKES_IMAGES && !options->list_roots &&
+	       options->format == FORMAT_JSON_LINES;
+}
+
 /*
  * How many of @count operands are words before the images? An image may be
  * called like a word: what is left over is told from the number of operands.
@@ -407,8 +421,18 @@ static enum options_result take_words(struct options *options, int count, char *
 	const struct command *command = options->command;
 	int words = count - command->nr_images, i;
 
+	if (takes_images(options) && count > 1) {
+		options->images = operands;
+		options->nr_images = count;
+		return OPTIONS_RUN;
+	}
 	if (words < command->min_words)
 		return wrong("%s needs %s", command->name, command->operands);
+	if (words > command->max_words && command->nr_images == 1 && !command->max_words)
+		return wrong("%s takes one IMAGE%s", command->name,
+			     command->takes & TAKES_IMAGES ?
+				     " (several with --json-lines); diff compares two" :
+				     "");
 	if (words > command->max_words)
 		return wrong("%s takes %s: too many arguments", command->name,
 			     *command->operands ? command->operands : "no image");
@@ -493,7 +517,9 @@ static enum options_result check_combination(const struct options *options)
 		return wrong("--flat, --map and --qemu-ram exclude each other");
 	if (options->list_roots && options->has_command && command != &command_show)
 		return wrong("--list-roots is a command of its own");
-	if (command->takes & TAKES_OUTPUT && !options->output)
+	if (command == &command_verify && options->output && options->format != FORMAT_PROMETHEUS)
+		return wrong("-o goes with verify only when there is --prometheus");
+	if (command->takes & TAKES_OUTPUT && command != &command_verify && !options->output)
 		return wrong("%s needs -o FILE", command->name);
 	if (options->output && (!*options->output || !strcmp(options->output, "-")))
 		return wrong("-o: '%s' is not the name of a file", options->output);

@@ -43,6 +43,8 @@ enum color_choice {
  * @words: what stands between the command and the image, NULL where nothing does
  * @image: path of the image; "live" is the running host; NULL for commands without one
  * @other: path of the second image, for commands that take two
+ * @images: paths of all images that are to be run through one after the other
+ * @nr_images: how many; 0 when there is just @image
  * @output: -o, NULL when not given
  * @kernel: --kernel, NULL when not given
  * @explain: code of --explain, NULL when not given
@@ -67,6 +69,8 @@ struct options {
 	const char *words[OPTIONS_MAX_WORDS];
 	const char *image;
 	const char *other;
+	char *const *images;
+	int nr_images;
 	const char *output;
 	const char *kernel;
 	const char *explain;

@@ -60,6 +60,22 @@ struct output_object {
 	const struct output_field *fields;
 };
 
+/** struct output_place - a member of a kind */
+struct output_place {
+	const struct output_object *kind;
+	const char *key;
+};
+
+/* A line of a table; what follows names further members: .heading = "token", .flags = OUTPUT_NULL */
+#define OUTPUT_FIELD(name, holds, meaning, ...)                                \
+	{                                                                      \
+		.key = (name), .type = (holds), .what = (meaning), __VA_ARGS__ \
+	}
+#define OUTPUT_FIELDS_END          \
+	{                          \
+		.type = OUTPUT_END \
+	}
+
 /**
  * output_new - an empty object of a kind
  *
@@ -67,15 +83,32 @@ struct output_object {
  * that it has there; anything else is an internal error.
  */
 struct json_object *output_new(const struct output_object *kind);
+/** output_kind - what output_new() was told; NULL for other objects */
+const struct output_object *output_kind(struct json_object *object);
+
+/** output_find - a member of a kind, or NULL */
+const struct output_field *output_find(const struct output_object *kind, const char *key);
+/** output_fits - may a member hold this? Objects in arrays are left to output_complete() */
+bool output_fits(const struct output_field *field, struct json_object *value);
+/**
+ * output_complete - has an object of a kind every member that it must have, as have all in it?
+ * @where: set to the kind and the key of the first that is wrong, if any
+ */
+bool output_complete(struct json_object *object, const struct output_object *kind,
+		     struct output_place *where);
 
 /* Each adds a member to an object. */
 void put_text(struct json_object *object, const char *key, const char *text);
 /** put_untrusted - text of an image, escaped */
 void put_untrusted(struct json_object *object, const char *key, const char *bytes, size_t size);
 void put_hex(struct json_object *object, const char *key, u64 value);
+/** put_hex_or_null - null when it is not @known */
+void put_hex_or_null(struct json_object *object, const char *key, bool known, u64 value);
 /** put_bdf - "ssss:bb:dd.f" as member "bdf" */
 void put_bdf(struct json_object *object, u64 segment, u64 bdf);
 void put_number(struct json_object *object, const char *key, u64 value);
+/** put_number_or_null - null when it is not @known */
+void put_number_or_null(struct json_object *object, const char *key, bool known, u64 value);
 void put_flag(struct json_object *object, const char *key, bool value);
 void put_null(struct json_object *object, const char *key);
 /** put_object - an object or an array; takes over the caller's reference */

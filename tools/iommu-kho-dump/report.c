@@ -18,7 +18,7 @@ struct report {
 	size_t nr_kept;
 	size_t capacity;
 	u64 by_severity[NR_SEVERITIES];
-	u64 by_id[IOMMUSER_NR_FINDINGS];
+	u64 by_both[IOMMUSER_NR_FINDINGS][NR_SEVERITIES];
 };
 
 /* Text under construction in a buffer of the caller; once full, it takes no more. */
@@ -97,10 +97,11 @@ static bool is_printable(u32 character)
 		u32 first;
 		u32 last;
 	} hidden[] = {
-		{ 0x0000, 0x001f },   { 0x007f, 0x009f },    { 0x00ad, 0x00ad }, { 0x061c, 0x061c },
-		{ 0x180e, 0x180e },   { 0x200b, 0x200f },    { 0x2028, 0x202e }, { 0x2060, 0x206f },
-		{ 0xe000, 0xf8ff },   { 0xfdd0, 0xfdef },    { 0xfeff, 0xfeff }, { 0xfff0, 0xfffb },
-		{ 0xe0000, 0xe0fff }, { 0xf0000, 0x10ffff },
+		{ 0x0000, 0x001f }, { 0x007f, 0x009f }, { 0x00ad, 0x00ad },   { 0x034f, 0x034f },
+		{ 0x061c, 0x061c }, { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 },   { 0x180b, 0x180f },
+		{ 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },   { 0x3164, 0x3164 },
+		{ 0xe000, 0xf8ff }, { 0xfdd0, 0xfdef }, { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },
+		{ 0xffa0, 0xffa0 }, { 0xfff0, 0xfffb }, { 0xe0000, 0xe0fff }, { 0xf0000, 0x10ffff },
 	};
 	size_t i;
 
@@ -187,7 +188,7 @@ static void keep(struct report *report, const struct iommuser_finding *finding, 
 		abort();
 
 	report->by_severity[finding->severity]++;
-	report->by_id[finding->id]++;
+	report->by_both[finding->id][finding->severity]++;
 	entry = new_entry(report);
 	if (!entry)
 		return;
@@ -237,7 +238,18 @@ u64 report_count(const struct report *report, enum iommuser_severity severity)
 
 u64 report_count_id(const struct report *report, enum iommuser_finding_id id)
 {
-	return report->by_id[id];
+	u64 count = 0;
+	u32 severity;
+
+	for (severity = 0; severity < NR_SEVERITIES; severity++)
+		count += report->by_both[id][severity];
+	return count;
+}
+
+u64 report_count_both(const struct report *report, enum iommuser_finding_id id,
+		      enum iommuser_severity severity)
+{
+	return report->by_both[id][severity];
 }
 
 const char *report_status(const struct report *report)

@@ -25,8 +25,8 @@ void report_free(struct report *report);
  * @detail: untrusted bytes (escaped and cut here), or NULL
  * @detail_size: how many bytes may be read at @detail; they end at a NUL
  */
-void report_add(struct report *report, enum iommuser_finding_id id, u64 phys, u64 found, u64 expected,
-		const char *detail, size_t detail_size);
+void report_add(struct report *report, enum iommuser_finding_id id, u64 phys, u64 found,
+		u64 expected, const char *detail, size_t detail_size);
 /** report_finding - collect a finding as it is (also the library's reporter callback) */
 void report_finding(void *report, const struct iommuser_finding *finding);
 struct iommuser_reporter report_reporter(struct report *report);
@@ -36,6 +36,9 @@ size_t report_nr_kept(const struct report *report);
 const struct report_entry *report_get(const struct report *report, size_t i);
 u64 report_count(const struct report *report, enum iommuser_severity severity);
 u64 report_count_id(const struct report *report, enum iommuser_finding_id id);
+/** report_count_both - findings of one code that are of one severity */
+u64 report_count_both(const struct report *report, enum iommuser_finding_id id,
+		      enum iommuser_severity severity);
 
 /** report_status - "ok", "warnings", "errors" or "incomplete" (errors outrank incomplete, that outranks warnings) */
 const char *report_status(const struct report *report);

@@ -51,6 +51,14 @@ static int count_segments(struct source *source, const Elf64_Ehdr *header, u32 *
 	return 0;
 }
 
+/* How many of these bytes are in the file? */
+static u64 bytes_in_file(const struct source *source, u64 offset, u64 length)
+{
+	u64 left = offset < source->file_size ? source->file_size - offset : 0;
+
+	return length < left ? length : left;
+}
+
 /* The parts of a segment that are in the file: all of it, but for a flattened stream that leaves gaps. */
 static int add_segment(struct source *source, const Elf64_Phdr *segment, u64 length, size_t *allocated)
 {
@@ -82,24 +90,28 @@ static int take_load(struct source *source, u32 i, const Elf64_Phdr *segment, si
 	if (segment->p_paddr == UINT64_MAX || !length)
 		return 0;
 	if (segment->p_paddr >= SOURCE_PHYS_END || length > SOURCE_PHYS_END - segment->p_paddr)
-		return source_refuse(source, "damaged: segment %u has 0x%llx bytes at physical address 0x%llx", i,
-				     (unsigned long long)length, (unsigned long long)segment->p_paddr);
-	if (segment->p_offset > source->file_size || length > source->file_size - segment->p_offset)
-		return source_refuse(source, "truncated: segment %u ends at offset %llu, the file at %llu", i,
-				     (unsigned long long)(segment->p_offset + length),
-				     (unsigned long long)source->file_size);
-	return add_segment(source, segment, length, allocated);
+		return source_lose(source, "damaged: segment %u has 0x%llx bytes at physical address 0x%llx", i,
+				   (unsigned long long)length, (unsigned long long)segment->p_paddr);
+	if (bytes_in_file(source, segment->p_offset, length) < length) {
+		if (source_lose(source, "truncated: segment %u, for memory at 0x%llx, ends at offset %llu, the file at %llu",
+				i, (unsigned long long)segment->p_paddr,
+				(unsigned long long)(segment->p_offset + length),
+				(unsigned long long)source->file_size))
+			return -1;
+		length = bytes_in_file(source, segment->p_offset, length);
+	}
+	return length ? add_segment(source, segment, length, allocated) : 0;
 }
 
 static int check_notes(struct source *source, const Elf64_Phdr *segment, u64 *total)
 {
 	if (segment->p_filesz > MAX_NOTES - *total)
-		return source_refuse(source, "damaged: more than %llu bytes of ELF notes", MAX_NOTES);
+		return source_lose(source, "damaged: more than %llu bytes of ELF notes", MAX_NOTES);
 	*total += segment->p_filesz;
-	if (segment->p_offset > source->file_size || segment->p_filesz > source->file_size - segment->p_offset)
-		return source_refuse(source, "truncated: the notes end at offset %llu, the file at %llu",
-				     (unsigned long long)(segment->p_offset + segment->p_filesz),
-				     (unsigned long long)source->file_size);
+	if (bytes_in_file(source, segment->p_offset, segment->p_filesz) < segment->p_filesz)
+		return source_lose(source, "truncated: the notes end at offset %llu, the file at %llu",
+				   (unsigned long long)(segment->p_offset + segment->p_filesz),
+				   (unsigned long long)source->file_size);
 	return 0;
 }
 
@@ -158,6 +170,23 @@ static void make_disjoint(struct source *source)
 	source->nr_ranges = kept;
 }
 
+/* The program headers; those that the file does not have any more are all zero, and so no segments. */
+static int read_program_headers(struct source *source, const Elf64_Ehdr *header, Elf64_Phdr *segments, u32 nr)
+{
+	u64 length = nr * sizeof(*segments), present = bytes_in_file(source, header->e_phoff, length);
+
+	present -= present % sizeof(*segments);
+	if (present < length &&
+	    source_lose(source, "truncated: the file ends at offset %llu, inside the program headers",
+			(unsigned long long)source->file_size))
+		return -1;
+	if (present && source_file_read(source, segments, present, header->e_phoff, "program headers"))
+		return -1;
+	if (source_file_covers(source, header->e_phoff, present))
+		return 0;
+	return source_lose(source, "damaged: the flattened stream lacks the program headers");
+}
+
 static int read_segments(struct source *source)
 {
 	Elf64_Phdr *segments;
@@ -171,9 +200,7 @@ static int read_segments(struct source *source)
 	segments = calloc(nr, sizeof(*segments));
 	if (!segments)
 		return source_refuse(source, "out of memory for %u segments", nr);
-	ret = source_file_read(source, segments, nr * sizeof(*segments), header.e_phoff, "program headers");
-	if (!ret && !source_file_covers(source, header.e_phoff, nr * sizeof(*segments)))
-		ret = source_refuse(source, "damaged: the flattened stream lacks the program headers");
+	ret = read_program_headers(source, &header, segments, nr);
 	if (!ret)
 		ret = take_segments(source, segments, nr);
 	free(segments);
@@ -182,10 +209,14 @@ static int read_segments(struct source *source)
 
 static int elf_open(struct source *source, const struct source_options *options)
 {
-	struct library_facts facts;
+	struct library_facts facts = { 0 };
 
 	(void)options;
-	if (read_segments(source) || source_library_facts(source, &facts))
+	if (read_segments(source))
+		return -1;
+	/* Of the running kernel more is known than the library can find out. */
+	if ((source->file_size != UINT64_MAX || !source->page_shift) && source_library_facts(source, &facts) &&
+	    !source->nr_losses)
 		return -1;
 	make_disjoint(source);
 	if (!source->page_shift)

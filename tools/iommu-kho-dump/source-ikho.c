@@ -55,8 +55,14 @@ struct kept {
 	u32 length;
 };
 
+/**
+ * struct ikho_state - an open portable image
+ * @nr_sections: sections before the one that is read
+ * @doubtful: by force: a section was lost that may have been of any type
+ */
 struct ikho_state {
 	u32 minor;
+	bool doubtful;
 	u64 nr_sections;
 	u64 pages_length;
 	size_t allocated;
@@ -72,7 +78,10 @@ struct ikho_state {
 };
 
 #define damaged(source, offset, format, ...) \
-	source_refuse(source, "damaged portable image, offset %llu: " format, (unsigned long long)(offset), ##__VA_ARGS__)
+	refuse_damaged(source, "damaged portable image, offset %llu: " format, (unsigned long long)(offset), ##__VA_ARGS__)
+
+/* Damage that can be passed over by force. */
+#define refuse_damaged(source, ...) ((source)->damaged = true, source_refuse(source, __VA_ARGS__))
 
 static bool all_zero(const u8 *bytes, size_t length)
 {
@@ -94,17 +103,20 @@ static int read_file_header(struct source *source, struct ikho_state *state)
 
 	if (source_file_read(source, header, sizeof(header), 0, "file header"))
 		return -1;
-	if (get32(header + IKHO_HEADER_CRC) != crc32(0, header, IKHO_HEADER_CRC))
-		return damaged(source, IKHO_HEADER_CRC, "wrong CRC of the file header");
+	if (get32(header + IKHO_HEADER_CRC) != crc32(0, header, IKHO_HEADER_CRC) &&
+	    source_lose(source, "damaged portable image, offset %u: wrong CRC of the file header", IKHO_HEADER_CRC))
+		return -1;
 	if (get32(header + IKHO_HEADER_MAJOR) != IKHO_MAJOR)
 		return source_refuse(source, "a portable image of format %u, offset %u: only format %u is known",
 				     get32(header + IKHO_HEADER_MAJOR), IKHO_HEADER_MAJOR, IKHO_MAJOR);
 	state->minor = get32(header + IKHO_HEADER_MINOR);
 	page_size = get32(header + IKHO_HEADER_PAGE_SIZE);
 	if (page_size != 4096 && page_size != 16384 && page_size != 65536)
-		return damaged(source, IKHO_HEADER_PAGE_SIZE, "pages of %u bytes", page_size);
-	if (!all_zero(header + IKHO_HEADER_RESERVED, IKHO_HEADER_CRC - IKHO_HEADER_RESERVED))
-		return damaged(source, IKHO_HEADER_RESERVED, "reserved bytes are not zero");
+		return source_refuse(source, "damaged portable image, offset %u: pages of %u bytes",
+				     IKHO_HEADER_PAGE_SIZE, page_size);
+	if (!all_zero(header + IKHO_HEADER_RESERVED, IKHO_HEADER_CRC - IKHO_HEADER_RESERVED) &&
+	    source_lose(source, "damaged portable image, offset %u: reserved bytes are not zero", IKHO_HEADER_RESERVED))
+		return -1;
 	if (!source->page_shift)
 		source->page_shift = (u32)__builtin_ctz(page_size);
 	return 0;
@@ -114,6 +126,9 @@ static int read_section_header(struct source *source, u64 offset, struct section
 {
 	u8 header[IKHO_SECTION_SIZE];
 
+	/* Is the file cut there? */
+	if (source->file_size - offset < sizeof(header))
+		source->damaged = true;
 	if (source_file_read(source, header, sizeof(header), offset, "section header"))
 		return -1;
 	if (memcmp(header, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE))
@@ -187,7 +202,7 @@ static int check_section(struct source *source, const struct ikho_state *state, 
 	if (known_type(section) && (check_known(source, section) || check_type(source, section)))
 		return -1;
 	if (section->stored_length > source->file_size - at - IKHO_SECTION_SIZE)
-		return source_refuse(source, "truncated: the section at offset %llu has %u bytes, the file ends at %llu",
+		return refuse_damaged(source, "truncated: the section at offset %llu has %u bytes, the file ends at %llu",
 				     (unsigned long long)at, section->stored_length,
 				     (unsigned long long)source->file_size);
 	return 0;
@@ -538,7 +553,7 @@ static int take_end(struct source *source, struct ikho_state *state, const struc
 	if (get64(state->raw) != state->nr_sections)
 		return damaged(source, data, "END counts %llu sections, there are %llu",
 			       (unsigned long long)get64(state->raw), (unsigned long long)state->nr_sections);
-	if (get64(state->raw + 8) != state->pages_length)
+	if (get64(state->raw + 8) != state->pages_length && !source->nr_losses)
 		return damaged(source, data, "END counts %llu bytes of memory, there are %llu",
 			       (unsigned long long)get64(state->raw + 8), (unsigned long long)state->pages_length);
 	if (end != source->file_size)
@@ -550,7 +565,9 @@ static int take_end(struct source *source, struct ikho_state *state, const struc
 
 static int take_section(struct source *source, struct ikho_state *state, const struct section *section)
 {
-	if (decode(source, section, known_type(section) ? state->raw : NULL))
+	bool later = source->lazy && section->type == IKHO_PAGES;
+
+	if (!later && decode(source, section, known_type(section) ? state->raw : NULL))
 		return -1;
 	switch (section->type) {
 	case IKHO_INFO:
@@ -583,8 +600,8 @@ static int check_overlap(struct source *source)
 {
 	struct source_range *ranges = source->ranges;
 
-	if (!ranges)
-		return 0;
+	if (!ranges || source->force)
+		return source_sort_ranges(source);
 	qsort(ranges, source->nr_ranges, sizeof(*ranges), by_start);
 	for (size_t i = 1; i < source->nr_ranges; i++) {
 		u64 before = ranges[i - 1].offset, after = ranges[i].offset;
@@ -596,22 +613,102 @@ static int check_overlap(struct source *source)
 	return 0;
 }
 
+/* By force: the next section whose header is whole, from @offset on. Return: false when there is none. */
+static bool find_section(struct source *source, struct ikho_state *state, u64 *offset)
+{
+	const u8 *at, *found;
+	struct section section;
+	ssize_t got;
+	size_t left;
+
+	while ((got = source_pread(source->fd, state->chunk, CHUNK_SIZE, *offset)) >= IKHO_SECTION_SIZE) {
+		left = (size_t)got;
+		for (at = state->chunk; (found = memmem(at, left, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE));
+		     at = found + 1) {
+			u64 there = *offset + (u64)(found - state->chunk);
+
+			if (!read_section_header(source, there, &section)) {
+				*offset = there;
+				return true;
+			}
+			left = (size_t)got - (size_t)(found + 1 - state->chunk);
+		}
+		/* A magic may lie across the border of two chunks. */
+		*offset += (u64)got - (IKHO_SECTION_MAGIC_SIZE - 1);
+	}
+	return false;
+}
+
+/* What is behind a section that is damaged: the next one if its header is whole, else one that has to be found. */
+static bool skip_section(struct source *source, struct ikho_state *state, u64 *offset)
+{
+	struct section section;
+
+	if (!read_section_header(source, *offset, &section) &&
+	    section.stored_length <= source->file_size - *offset - IKHO_SECTION_SIZE) {
+		/* Sections before it are gone, and it is whole itself? */
+		if (section.sequence > state->nr_sections) {
+			state->doubtful = true;
+			state->nr_sections = section.sequence;
+			return true;
+		}
+		state->doubtful |= section.type != IKHO_PAGES;
+		state->nr_sections = (u64)section.sequence + 1;
+		*offset += IKHO_SECTION_SIZE + section.stored_length;
+		return *offset < source->file_size;
+	}
+	state->doubtful = true;
+	++*offset;
+	if (!find_section(source, state, offset) || read_section_header(source, *offset, &section))
+		return false;
+	state->nr_sections = section.sequence;
+	return true;
+}
+
+/* Which pages are preserved, and where records stand, is known in whole or not at all. */
+static void drop_incomplete(struct source *source, struct ikho_state *state)
+{
+	if (!state->doubtful)
+		return;
+	source->has_preserved = false;
+	source->hints.has_states = false;
+	memset(source->nr_states, 0, sizeof(source->nr_states));
+}
+
+static int read_section(struct source *source, struct ikho_state *state, u64 *offset)
+{
+	struct section section;
+
+	if (*offset == source->file_size)
+		return refuse_damaged(source, "truncated: the portable image ends at offset %llu, without an END section",
+				      (unsigned long long)*offset);
+	if (read_section_header(source, *offset, &section) || check_section(source, state, &section) ||
+	    take_section(source, state, &section))
+		return -1;
+	state->nr_sections++;
+	*offset += IKHO_SECTION_SIZE + section.stored_length;
+	return 0;
+}
+
 static int read_sections(struct source *source, struct ikho_state *state)
 {
 	u64 offset = IKHO_HEADER_SIZE;
+	char why[sizeof(source->error)];
 
 	while (!state->finished) {
-		struct section section;
-
-		if (offset == source->file_size)
-			return source_refuse(source, "truncated: the portable image ends at offset %llu, without an END section",
-					     (unsigned long long)offset);
-		if (read_section_header(source, offset, &section) || check_section(source, state, &section) ||
-		    take_section(source, state, &section))
+		if (!read_section(source, state, &offset))
+			continue;
+		if (!source->force)
 			return -1;
-		state->nr_sections++;
-		offset += IKHO_SECTION_SIZE + section.stored_length;
+		snprintf(why, sizeof(why), "%s", source->error);
+		source_lose(source, "%s", why);
+		if (!skip_section(source, state, &offset))
+			break;
 	}
+	state->doubtful |= !state->finished;
+	drop_incomplete(source, state);
+	if (!source->nr_ranges && source->nr_losses)
+		return source_refuse(source, "a portable image of which no memory is left");
 	return check_overlap(source);
 }
 
@@ -689,6 +786,8 @@ static const struct kept *get_section(struct source *source, u64 offset)
 	}
 	if (check_known(source, &section) || decode(source, &section, data)) {
 		free(data);
+		if (source->lazy && !source->broken[0])
+			snprintf(source->broken, sizeof(source->broken), "%s", source->error);
 		return NULL;
 	}
 	kept->offset = offset;

@@ -123,7 +123,7 @@ static kdump_ctx_t *open_library(struct source *source)
 	if (status == KDUMP_OK)
 		return context;
 	if (status == KDUMP_ERR_NOTIMPL && !source->format[0])
-		source_note(source, "not a memory image of a known format (raw memory needs --flat)");
+		source_note(source, "not a memory image of a known format (raw memory needs --flat, --map or --qemu-ram)");
 	else
 		source_note(source, "libkdumpfile: %s", library_error(context, status));
 	retire(context);
@@ -209,8 +209,8 @@ static int check_extra(struct source *source, const u8 *field, const char *what)
 		return source_refuse(source, "damaged: %llu bytes of %s", (unsigned long long)length, what);
 	if (!length || source_file_covers(source, offset, length))
 		return 0;
-	return source_refuse(source, "truncated: the %s end at offset %llu, the file at %llu", what,
-			     (unsigned long long)(offset + length), (unsigned long long)source->file_size);
+	return source_lose(source, "truncated: the %s end at offset %llu, the file at %llu", what,
+			   (unsigned long long)(offset + length), (unsigned long long)source->file_size);
 }
 
 static int read_sub_header(struct source *source, struct kdump_state *state, u32 blocks)
@@ -322,6 +322,9 @@ static int check_tail(struct source *source, const struct kdump_state *state)
 	for (u32 batch = 0; end && !found && batch < TAIL_BATCHES; batch++) {
 		u64 start = end > TAIL_BATCH ? end - TAIL_BATCH : 0;
 
+		if (state->descriptors + end * DESCRIPTOR_SIZE > source->file_size)
+			return source_lose(source, "truncated: the file ends at offset %llu, inside the page descriptors",
+					   (unsigned long long)source->file_size);
 		if (source_file_read(source, descriptors, (size_t)(end - start) * DESCRIPTOR_SIZE,
 				     state->descriptors + start * DESCRIPTOR_SIZE, "page descriptors"))
 			return -1;
@@ -329,11 +332,11 @@ static int check_tail(struct source *source, const struct kdump_state *state)
 			const u8 *descriptor = descriptors + i * DESCRIPTOR_SIZE;
 
 			if (!descriptor_inside(source, state, descriptor))
-				return source_refuse(source, "truncated or damaged: page %llu of %llu is at offset %llu, "
-						     "the file ends at %llu",
-						     (unsigned long long)(start + i), (unsigned long long)state->nr_dumped,
-						     (unsigned long long)get64(descriptor),
-						     (unsigned long long)source->file_size);
+				return source_lose(source, "truncated or damaged: page %llu of %llu is at offset %llu, "
+						   "the file ends at %llu",
+						   (unsigned long long)(start + i), (unsigned long long)state->nr_dumped,
+						   (unsigned long long)get64(descriptor),
+						   (unsigned long long)source->file_size);
 			found |= get64(descriptor) != state->data;
 		}
 		end = start;
@@ -349,8 +352,8 @@ static int check_layout(struct source *source, struct kdump_state *state)
 		return -1;
 	in_order = source->file_size > state->bitmap ? source->file_size - state->bitmap : 0;
 	if (!source_file_covers(source, state->bitmap, in_order))
-		return source_refuse(source, "damaged: the flattened stream leaves a gap behind offset %llu of the dump",
-				     (unsigned long long)state->bitmap);
+		return source_lose(source, "damaged: the flattened stream leaves a gap behind offset %llu of the dump",
+				   (unsigned long long)state->bitmap);
 	return 0;
 }
 
@@ -422,7 +425,8 @@ static enum source_status check_frame(struct source *source, const struct kdump_
 	length = get32(descriptor + 8);
 	flags = get32(descriptor + 12);
 	if (!length || !descriptor_inside(source, state, descriptor) || (flags & ~COMPRESSION_FLAGS) ||
-	    (flags & (flags - 1)) || (!flags && length != state->block))
+	    (flags & (flags - 1)) || (!flags && length != state->block) ||
+	    (source->nr_losses && !source_file_covers(source, get64(descriptor), length)))
 		return source_fail(source, "damaged: page frame 0x%llx has %u bytes at offset %llu, flags 0x%x",
 				   (unsigned long long)frame, length, (unsigned long long)get64(descriptor), flags);
 	return SOURCE_OK;
@@ -486,6 +490,9 @@ static enum source_status kdump_read_memory(struct source *source, u64 phys, voi
 		size_t part = length < left ? length : (size_t)left;
 		enum source_status status = read_frame(source, state, phys, to, part);
 
+		/* What a dump that was opened by force has lost. */
+		if (status == SOURCE_FAILED && source->nr_losses)
+			return SOURCE_MISSING;
 		if (status != SOURCE_OK)
 			return status;
 		to += part;

@@ -12,6 +12,7 @@
 
 #define SOURCE_PHYS_END (1ULL << IOMMUSER_PHYS_BITS)
 #define SOURCE_HEAD_SIZE 4096
+#define SOURCE_MAX_LOSSES 8
 
 /**
  * struct source_range - a run of memory that the image holds
@@ -78,6 +79,12 @@ struct source_ops {
  * @cache: pages that source_map() gave out
  * @status: of the last read
  * @error: what failed last
+ * @force: go on where the image is damaged
+ * @lazy: memory of a portable image is checked when it is read
+ * @broken: what was wrong with it then, first; "" when nothing was
+ * @damaged: it was refused for damage that can be passed over by force
+ * @losses: what was lost, for people
+ * @nr_losses: how many losses, perhaps more than were kept
  * @record: recorder or NULL
  * @record_ctx: for it
  * @record_paused: what is read now is not recorded
@@ -104,6 +111,12 @@ struct source {
 	struct page_cache cache;
 	enum source_status status;
 	char error[256];
+	bool force;
+	bool lazy;
+	bool damaged;
+	char broken[256];
+	char losses[SOURCE_MAX_LOSSES + 1][256];
+	u32 nr_losses;
 	void (*record)(void *ctx, u64 page);
 	void *record_ctx;
 	bool record_paused;
@@ -111,7 +124,10 @@ struct source {
 };
 
 extern const struct source_ops source_flat_ops;
+extern const struct source_ops source_pieces_ops;
 extern const struct source_ops source_ikho_ops;
+extern const struct source_ops source_lime_ops;
+extern const struct source_ops source_packed_ops;
 extern const struct source_ops source_elf_ops;
 extern const struct source_ops source_kdump_ops;
 extern const struct source_ops source_other_ops;
@@ -122,6 +138,13 @@ void source_note(struct source *source, const char *format, ...) __attribute__((
 #define source_refuse(source, ...) (source_note(source, __VA_ARGS__), -1)
 /** source_fail - say why a read failed; gives SOURCE_FAILED */
 #define source_fail(source, ...) (source_note(source, __VA_ARGS__), SOURCE_FAILED)
+
+/**
+ * source_lose - the image is damaged here: refuse it, unless the user wants what is left
+ *
+ * Return: 0 when forced, with the loss remembered; -1 otherwise.
+ */
+int source_lose(struct source *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /** source_pread - all @length bytes at @offset of @fd. Return: bytes read (fewer only at the end), or -1 and errno */
 ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset);
@@ -134,6 +157,13 @@ bool source_file_covers(const struct source *source, u64 offset, u64 length);
 
 /** source_add_range - append to the ranges, in any order. Return: 0, or -1 after source_refuse() */
 int source_add_range(struct source *source, size_t *allocated, u64 start, u64 end, u64 offset);
+/**
+ * source_sort_ranges - into ascending order
+ *
+ * Memory that is there twice is damage; forced, all ranges that share memory are dropped, as which of them is right is
+ * not known. Return: 0, or -1 after source_lose().
+ */
+int source_sort_ranges(struct source *source);
 /** source_find_range - the range with @phys in it, else the first one above it, else nr_ranges */
 size_t source_find_range(struct source *source, u64 phys);
 /** source_read_ranges - read for formats whose ranges say where in the file memory is */
@@ -151,6 +181,35 @@ struct library_facts {
 
 /** source_library_facts - open with libkdumpfile only to ask. Return: 0, or -1 after source_refuse() */
 int source_library_facts(struct source *source, struct library_facts *facts);
+
+/**
+ * source_temporary - a temporary file without a name
+ * @directory: set to where it is
+ *
+ * /tmp is often memory, and a dump may be larger than that. Return: the file, or -1 and errno.
+ */
+int source_temporary(const char **directory);
+/** source_map_file - map the whole file, where that is possible; source_unmap_file() undoes it */
+void source_map_file(struct source *source);
+void source_unmap_file(struct source *source);
+
+/**
+ * source_spool - make a file of what can only be read once: a pipe, a file of debugfs
+ * @in: where to read
+ *
+ * Only a portable image is taken. Return: 0 with source->fd and file_size set, -1 after source_refuse().
+ */
+int source_spool(struct source *source, int in);
+/** source_open_stdin - as source_spool(), or stdin itself when it is a file. Return: 0, or -1 after source_refuse() */
+int source_open_stdin(struct source *source);
+/** source_open_file - open source->fd by name and find its size. Return: 0, or -1 after source_refuse() */
+int source_open_file(struct source *source, const char *path);
+/** source_find_size - of the open file. Return: 0, or -1 after source_refuse() */
+int source_find_size(struct source *source);
+/** source_new - a source that nothing is open in, or NULL and a message */
+struct source *source_new(const struct source_options *options, char *message, size_t message_size);
+/** source_begin - detect and open the format of the open file. Return: 0, or -1 after source_refuse() */
+int source_begin(struct source *source, const struct source_options *options);
 
 /** flattened_probe - is this the start of a flattened stream of makedumpfile's kind? */
 bool flattened_probe(const u8 *head, size_t length);

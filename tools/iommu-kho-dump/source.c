@@ -15,27 +15,58 @@
 #include <linux/magic.h>
 #include <zlib.h>
 
+#include "live.h"
 #include "source-private.h"
 
 /* In the order in which they are tried; the last one takes everything. */
 static const struct source_ops *const formats[] = {
-	&source_ikho_ops,
-	&source_elf_ops,
-	&source_kdump_ops,
-	&source_other_ops,
+	&source_ikho_ops, &source_elf_ops,    &source_kdump_ops,
+	&source_lime_ops, &source_packed_ops, &source_other_ops,
 };
 
 /* One line, whatever went into it. */
+static void print_line(char *line, size_t size, const char *format, va_list arguments)
+	__attribute__((format(printf, 3, 0)));
+
+static void print_line(char *line, size_t size, const char *format, va_list arguments)
+{
+	vsnprintf(line, size, format, arguments);
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = '?';
+}
+
 void source_note(struct source *source, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(source->error, sizeof(source->error), format, arguments);
+	print_line(source->error, sizeof(source->error), format, arguments);
 	va_end(arguments);
-	for (char *c = source->error; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+}
+
+int source_lose(struct source *source, const char *format, ...)
+{
+	u32 i = source->nr_losses < SOURCE_MAX_LOSSES ? source->nr_losses : SOURCE_MAX_LOSSES;
+	char *line = source->force ? source->losses[i] : source->error;
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_line(line, sizeof(source->error), format, arguments);
+	va_end(arguments);
+	source->damaged = true;
+	if (!source->force)
+		return -1;
+	source->nr_losses++;
+	if (source->nr_losses > SOURCE_MAX_LOSSES)
+		snprintf(source->losses[SOURCE_MAX_LOSSES], sizeof(source->losses[0]),
+			 "and %u more places like these", source->nr_losses - SOURCE_MAX_LOSSES);
+	return 0;
+}
+
+const char *source_loss(const struct source *source, u32 i)
+{
+	return i < source->nr_losses && i <= SOURCE_MAX_LOSSES ? source->losses[i] : NULL;
 }
 
 ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset)
@@ -122,6 +153,58 @@ int source_add_range(struct source *source, size_t *allocated, u64 start, u64 en
 	return 0;
 }
 
+static int by_start(const void *a, const void *b)
+{
+	const struct source_range *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Ranges in order, of which each is kept that shares nothing with the ones before and behind it. */
+static void drop_doubtful(struct source *source)
+{
+	struct source_range *ranges = source->ranges;
+	u64 done = 0, reaches;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < source->nr_ranges; i++) {
+		struct source_range range = ranges[i];
+
+		reaches = done > range.end ? done : range.end;
+		if (range.start >= done &&
+		    (i + 1 == source->nr_ranges || ranges[i + 1].start >= range.end))
+			ranges[kept++] = range;
+		done = reaches;
+	}
+	source->nr_ranges = kept;
+}
+
+int source_sort_ranges(struct source *source)
+{
+	struct source_range *ranges = source->ranges;
+	bool twice = false;
+	u64 end;
+
+	if (!source->nr_ranges)
+		return 0;
+	qsort(ranges, source->nr_ranges, sizeof(*ranges), by_start);
+	end = ranges[0].end;
+	for (size_t i = 1; i < source->nr_ranges; i++) {
+		if (ranges[i].start < end &&
+		    source_lose(source, "damaged: memory at 0x%llx is there twice",
+				(unsigned long long)ranges[i].start))
+			return -1;
+		twice |= ranges[i].start < end;
+		if (ranges[i].end > end)
+			end = ranges[i].end;
+	}
+	if (twice)
+		drop_doubtful(source);
+	return 0;
+}
+
 size_t source_find_range(struct source *source, u64 phys)
 {
 	size_t low = 0, high = source->nr_ranges;
@@ -205,43 +288,53 @@ static const char *wrong_kind(mode_t mode)
 	}
 }
 
-static int find_size(struct source *source, const struct stat *st)
+/* Files of sysfs and debugfs do not say how large they are; what they give may be there only once. */
+static bool is_pseudo_file(int fd, const struct stat *st)
 {
 	struct statfs fs;
+
+	return S_ISREG(st->st_mode) && !st->st_size && !fstatfs(fd, &fs) &&
+	       (fs.f_type == DEBUGFS_MAGIC || fs.f_type == SYSFS_MAGIC);
+}
+
+int source_find_size(struct source *source)
+{
+	const char *kind;
+	struct statfs fs;
+	struct stat st;
 	off_t end;
 
+	if (fstat(source->fd, &st))
+		return source_refuse(source, "cannot look at the file: %s", strerror(errno));
+	kind = wrong_kind(st.st_mode);
+	if (kind)
+		return source_refuse(source, "is %s, not a memory image", kind);
 	if (!fstatfs(source->fd, &fs) && fs.f_type == PROC_SUPER_MAGIC) {
 		source->file_size = UINT64_MAX;
 		return 0;
 	}
-	source->file_size = (u64)st->st_size;
-	if (S_ISBLK(st->st_mode)) {
+	source->file_size = (u64)st.st_size;
+	if (S_ISBLK(st.st_mode)) {
 		end = lseek(source->fd, 0, SEEK_END);
 		if (end < 0)
 			return source_refuse(source, "cannot find the size of the device: %s",
 					     strerror(errno));
 		source->file_size = (u64)end;
 	}
+	if (is_pseudo_file(source->fd, &st))
+		return source_spool(source, source->fd);
 	if (!source->file_size)
 		return source_refuse(source, "the file is empty");
 	return 0;
 }
 
 /* A pipe without a writer must not block the open, nor a terminal become ours. */
-static int open_file(struct source *source, const char *path)
+int source_open_file(struct source *source, const char *path)
 {
-	const char *kind;
-	struct stat st;
-
 	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (source->fd < 0)
 		return source_refuse(source, "cannot open: %s", strerror(errno));
-	if (fstat(source->fd, &st))
-		return source_refuse(source, "cannot look at the file: %s", strerror(errno));
-	kind = wrong_kind(st.st_mode);
-	if (kind)
-		return source_refuse(source, "is %s, not a memory image", kind);
-	return find_size(source, &st);
+	return source_find_size(source);
 }
 
 static int read_head(struct source *source, u8 *head, size_t *length)
@@ -265,17 +358,22 @@ static const struct source_ops *detect(const u8 *head, size_t length, bool wrapp
 	return formats[i];
 }
 
+static bool is_raw(const struct source_options *options)
+{
+	return options->flat || options->nr_pieces || options->qemu_machine;
+}
+
 static int open_format(struct source *source, const struct source_options *options)
 {
 	u8 head[SOURCE_HEAD_SIZE];
 	size_t length = 0;
 
-	if (options->flat) {
+	if (is_raw(options)) {
 		if (source->file_size == UINT64_MAX)
 			return source_refuse(source, "is not a file of raw memory");
-		source->ops = &source_flat_ops;
+		source->ops = options->flat ? &source_flat_ops : &source_pieces_ops;
 		snprintf(source->format, sizeof(source->format), "raw memory");
-		return source_flat_ops.open(source, options);
+		return source->ops->open(source, options);
 	}
 	if (read_head(source, head, &length))
 		return -1;
@@ -287,28 +385,34 @@ static int open_format(struct source *source, const struct source_options *optio
 	return source->ops->open(source, options);
 }
 
-static int open_source(struct source *source, const char *path,
-		       const struct source_options *options)
+int source_begin(struct source *source, const struct source_options *options)
 {
 	size_t used;
 
-	source->page_shift = options->page_shift;
-	if (options->page_shift && options->page_shift != 12 && options->page_shift != 14 &&
-	    options->page_shift != 16)
-		return source_refuse(source, "pages of 2^%u bytes are not supported",
-				     options->page_shift);
-	if (open_file(source, path) || open_format(source, options))
+	if (open_format(source, options))
 		return -1;
 	if (page_cache_init(&source->cache, source->page_shift))
 		return source_refuse(source, "out of memory for the page cache");
 	used = strlen(source->format);
 	if (source->flattened)
 		snprintf(source->format + used, sizeof(source->format) - used, ", flattened");
+	source->error[0] = '\0';
 	return 0;
 }
 
-struct source *source_open(const char *path, const struct source_options *options, char *message,
-			   size_t message_size)
+static int open_source(struct source *source, const char *path,
+		       const struct source_options *options)
+{
+	if (options->page_shift && options->page_shift != 12 && options->page_shift != 14 &&
+	    options->page_shift != 16)
+		return source_refuse(source, "pages of 2^%u bytes are not supported",
+				     options->page_shift);
+	if (strcmp(path, "-") ? source_open_file(source, path) : source_open_stdin(source))
+		return -1;
+	return source_begin(source, options);
+}
+
+struct source *source_new(const struct source_options *options, char *message, size_t message_size)
 {
 	struct source *source = calloc(1, sizeof(*source));
 
@@ -317,13 +421,28 @@ struct source *source_open(const char *path, const struct source_options *option
 		return NULL;
 	}
 	source->fd = -1;
-	if (open_source(source, path, options)) {
-		snprintf(message, message_size, "%s", source->error);
-		source_close(source);
-		return NULL;
-	}
-	source->error[0] = '\0';
+	source->force = options->force;
+	/* What was lost has to be known before anything is shown. */
+	source->lazy = options->lazy && !options->force;
+	source->page_shift = options->page_shift;
 	return source;
+}
+
+struct source *source_open(const char *path, const struct source_options *options, char *message,
+			   size_t message_size)
+{
+	struct source *source;
+	struct live_log log;
+
+	if (!strcmp(path, SOURCE_LIVE))
+		return live_open(options, &log, message, message_size);
+	source = source_new(options, message, message_size);
+	if (!source || !open_source(source, path, options))
+		return source;
+	snprintf(message, message_size, "%s%s", source->error,
+		 source->damaged && !source->force ? " (--force shows what it still holds)" : "");
+	source_close(source);
+	return NULL;
 }
 
 void source_close(struct source *source)
@@ -338,6 +457,11 @@ void source_close(struct source *source)
 	if (source->fd >= 0)
 		close(source->fd);
 	free(source);
+}
+
+const char *source_broken(const struct source *source)
+{
+	return source->broken[0] ? source->broken : NULL;
 }
 
 const char *source_format(const struct source *source)
@@ -412,14 +536,16 @@ static const u8 *through_cache(struct source *source, u64 phys, u64 length, bool
 	return slot->data + (phys - page);
 }
 
+/* Within one piece; what crosses the border of two is put together in the cache. */
 static const u8 *in_mapping(struct source *source, u64 phys, u64 length)
 {
-	const struct source_range *range = &source->ranges[0];
+	size_t i = source_find_range(source, phys);
+	const struct source_range *range = &source->ranges[i];
 
-	if (phys < range->start || phys >= range->end || length > range->end - phys) {
-		source->status = SOURCE_MISSING;
+	if (i == source->nr_ranges || phys < range->start)
 		return NULL;
-	}
+	if (length > range->end - phys)
+		return through_cache(source, phys, length, true);
 	source->status = SOURCE_OK;
 	source->bytes_read += length;
 	return source->mapping + range->offset + (phys - range->start);
@@ -506,8 +632,9 @@ static bool next_data(const struct source *source, const struct source_range *ra
 	off_t data, hole;
 
 	*high = range->end;
-	if (source->ops->read != source_read_ranges)
-		return true; /* the offset is not one of the file */
+	/* Is the offset one of a file, and one that knows of holes? */
+	if (source->ops->read != source_read_ranges || source->file_size == UINT64_MAX)
+		return true;
 	data = lseek(source->fd, (off_t)(*low - shift), SEEK_DATA);
 	if (data < 0)
 		return errno != ENXIO;
@@ -550,6 +677,18 @@ bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end)
 		}
 	}
 	return false;
+}
+
+u64 source_memory_size(const struct source *source)
+{
+	u64 bytes = 0;
+	size_t i;
+
+	if (source->has_hints || source->ops->next_range)
+		return 0;
+	for (i = 0; i < source->nr_ranges; i++)
+		bytes += source->ranges[i].end - source->ranges[i].start;
+	return bytes;
 }
 
 bool source_next_preserved(struct source *source, u64 *cursor, u64 *phys, u64 *length)

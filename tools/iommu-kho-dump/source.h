@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where physical memory comes from: a vmcore, a raw file, a portable image.
+ * Where physical memory comes from: a vmcore, a raw file, a portable image, the
+ * running host.
  * Everything above reads through source_map() and never sees the format.
  */
 #ifndef SOURCE_H
@@ -28,6 +29,7 @@ enum source_status {
 };
 
 #define SOURCE_MAX_PIECES 64
+#define SOURCE_LIVE "live"
 
 /**
  * struct source_piece - memory that is one run of bytes in a raw file
@@ -51,6 +53,10 @@ struct source_piece {
  *	or "q35"); NULL when not given
  * @page_shift: 12, 14 or 16 when the user states it, 0 to take it from the
  *	image (4 KiB where the image does not say)
+ * @force: open what is damaged as far as it goes; what was lost is missing
+ * @lazy: check memory in a portable image when it is read, not when the image
+ *	is opened; see source_broken()
+ * @memory: of the running host, its memory is wanted, not the kernel's stream
  */
 struct source_options {
 	bool flat;
@@ -59,6 +65,9 @@ struct source_options {
 	u32 nr_pieces;
 	const char *qemu_machine;
 	u32 page_shift;
+	bool force;
+	bool lazy;
+	bool memory;
 };
 
 /**
@@ -87,17 +96,27 @@ struct source_hints {
 
 /**
  * source_open - open an image, its format detected by content
- * @path: the image
+ * @path: the image; "-" is stdin, SOURCE_LIVE the running host
  * @options: from the command line
  * @message: on failure, one line for people (no newline)
  * @message_size: bytes at @message
  *
  * Return: the source, or NULL: unreadable, a directory, empty, /dev/zero, not
- * an image at all, truncated, or damaged.
+ * an image at all, truncated, or damaged (unless forced).
  */
 struct source *source_open(const char *path, const struct source_options *options, char *message,
 			   size_t message_size);
 void source_close(struct source *source);
+
+/** source_loss - of an image opened by force, what it has lost, line by line; NULL at the end */
+const char *source_loss(const struct source *source, u32 i);
+
+/**
+ * source_broken - what was found damaged in an image opened lazily, after it was opened
+ *
+ * Such an image would have been refused otherwise. Return: one line for people, or NULL.
+ */
+const char *source_broken(const struct source *source);
 
 /** source_format - e.g. "ELF vmcore", "kdump-compressed, flattened", "portable image", "raw memory" */
 const char *source_format(const struct source *source);
@@ -132,6 +151,15 @@ const char *source_error(const struct source *source);
  * Return: false when there is no more.
  */
 bool source_next_range(struct source *source, u64 from, u64 *start, u64 *end);
+
+/**
+ * source_memory_size - bytes of memory that the image describes, holes of a sparse file
+ *	included
+ *
+ * Return: 0 when it does not tell, as a portable image and one without the
+ * pages that a filter took out.
+ */
+u64 source_memory_size(const struct source *source);
 
 /**
  * source_next_preserved - the preserved set that a portable image carries

@@ -2,13 +2,75 @@
 /*
  * JSON objects as text for people: tables as wide as what is in them.
  */
+#define _GNU_SOURCE
 #include "text.h"
 
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
-#define MAX_COLUMNS 12
 #define LINE_WIDTH 79
+
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text >= 0x80)
+			return false;
+	return true;
+}
+
+/* By the locale in use. What is no character takes a column a byte. */
+static size_t width_of_characters(const char *text)
+{
+	size_t width = 0, left = strlen(text), length;
+	mbstate_t state = { 0 };
+	wchar_t character;
+	int columns;
+
+	while (left) {
+		length = mbrtowc(&character, text, left, &state);
+		columns = 1;
+		if (length == 0 || length > left) {
+			memset(&state, 0, sizeof(state));
+			length = 1;
+		} else {
+			columns = wcwidth(character);
+		}
+		width += columns > 0 ? (size_t)columns : 0;
+		text += length;
+		left -= length;
+	}
+	return width;
+}
+
+size_t text_width(const char *text)
+{
+	locale_t utf8, before;
+	size_t width;
+
+	if (is_ascii(text))
+		return strlen(text);
+	/* Names are UTF-8 whatever the locale of the caller. */
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (!utf8)
+		return strlen(text);
+	before = uselocale(utf8);
+	width = width_of_characters(text);
+	uselocale(before);
+	freelocale(utf8);
+	return width;
+}
+
+void text_pad(const char *text, size_t width)
+{
+	size_t columns = text_width(text);
+
+	fputs(text, stdout);
+	if (columns < width)
+		printf("%*s", (int)(width - columns), "");
+}
 
 const char *text_member(struct json_object *object, const char *key, char *buffer, size_t size)
 {
@@ -48,10 +110,7 @@ static void print_row(struct json_object *row, const struct text_column *columns
 		const char *text = row ? text_member(row, columns[i].key, buffer, sizeof(buffer)) :
 					 columns[i].heading;
 
-		if (columns[i + 1].key)
-			printf("%-*s  ", (int)widths[i], text);
-		else
-			printf("%s", text);
+		text_pad(text, columns[i + 1].key ? widths[i] + 2 : 0);
 	}
 	putchar('\n');
 }
@@ -59,16 +118,16 @@ static void print_row(struct json_object *row, const struct text_column *columns
 void text_table(const char *heading, struct json_object *array, const struct text_column *columns,
 		u64 limit)
 {
-	size_t rows = row_count(array, limit), widths[MAX_COLUMNS], i, j, length;
+	size_t rows = row_count(array, limit), widths[TEXT_MAX_COLUMNS], i, j, length;
 	char buffer[32];
 
 	if (!json_object_array_length(array))
 		return;
-	for (i = 0; i < MAX_COLUMNS && columns[i].key; i++) {
-		widths[i] = strlen(columns[i].heading);
+	for (i = 0; i < TEXT_MAX_COLUMNS && columns[i].key; i++) {
+		widths[i] = text_width(columns[i].heading);
 		for (j = 0; j < rows; j++) {
-			length = strlen(text_member(json_object_array_get_idx(array, j),
-						    columns[i].key, buffer, sizeof(buffer)));
+			length = text_width(text_member(json_object_array_get_idx(array, j),
+							columns[i].key, buffer, sizeof(buffer)));
 			if (length > widths[i])
 				widths[i] = length;
 		}
@@ -79,6 +138,41 @@ void text_table(const char *heading, struct json_object *array, const struct tex
 		print_row(json_object_array_get_idx(array, j), columns, widths);
 	if (rows < json_object_array_length(array))
 		printf("  ... and %zu more (--limit)\n", json_object_array_length(array) - rows);
+}
+
+static bool any_has(struct json_object *array, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i < json_object_array_length(array); i++)
+		if (json_object_object_get_ex(json_object_array_get_idx(array, i), key, NULL))
+			return true;
+	return false;
+}
+
+void text_columns(const struct output_object *kind, struct json_object *array,
+		  struct text_column *columns, size_t size)
+{
+	const struct output_field *field;
+	size_t nr = 0;
+
+	for (field = kind->fields; field->type != OUTPUT_END && nr + 1 < size; field++) {
+		if (!field->heading)
+			continue;
+		if (field->flags & OUTPUT_OPTIONAL && !any_has(array, field->key))
+			continue;
+		columns[nr++] = (struct text_column){ field->key, field->heading };
+	}
+	columns[nr] = (struct text_column){ NULL, NULL };
+}
+
+void text_objects(const char *heading, struct json_object *array, const struct output_object *kind,
+		  u64 limit)
+{
+	struct text_column columns[TEXT_MAX_COLUMNS + 1];
+
+	text_columns(kind, array, columns, TEXT_MAX_COLUMNS + 1);
+	text_table(heading, array, columns, limit);
 }
 
 const char *text_size(u64 bytes, char *buffer, size_t size)
@@ -111,13 +205,17 @@ void text_wrap(const char *text, int indent)
 
 void text_labelled(const char *label, const char *text, int indent)
 {
-	int column = indent;
+	int column = indent, width;
 	size_t length;
+	char *word;
 
-	printf("%-*s", indent, label);
+	text_pad(label, (size_t)indent);
 	while (*text) {
 		length = strcspn(text, " ");
-		if (column > indent && column + 1 + (int)length > LINE_WIDTH) {
+		word = strndup(text, length);
+		width = word ? (int)text_width(word) : (int)length;
+		free(word);
+		if (column > indent && column + 1 + width > LINE_WIDTH) {
 			printf("\n%*s", indent, "");
 			column = indent;
 		} else if (column > indent) {
@@ -125,7 +223,7 @@ void text_labelled(const char *label, const char *text, int indent)
 			column++;
 		}
 		fwrite(text, 1, length, stdout);
-		column += (int)length;
+		column += width;
 		text += length;
 		text += strspn(text, " ");
 	}
