@@ -77,6 +77,12 @@ class Kernel:
                     return line.strip().split("=", 1)[1]
         return "n"
 
+    def version(self):
+        """Its version, (7, 3)."""
+        with open(os.path.join(self.path, "include", "config", "kernel.release"),
+                  encoding="utf-8") as file:
+            return tuple(int(part) for part in file.read().split(".")[:2])
+
 
 def compile_program(headers, sources, out):
     """Build a static program with a kernel's headers, and the glue's for kernels without it."""
