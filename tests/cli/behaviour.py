@@ -22,7 +22,10 @@ ESCAPE = "\033"
 class Terminal(harness.ToolTest):
     def on_terminal(self, *arguments, **environment):
         """Run the tool with a terminal for stdout and stderr. Returns its exit status and what is on the terminal."""
-        ours, theirs = os.openpty()
+        try:
+            ours, theirs = os.openpty()
+        except OSError as error:
+            self.skipTest(f"no terminal can be had: {error.strerror}")
         set_to = {"TERM": "xterm", **environment}
         env = {key: value for key, value in {**os.environ, **set_to}.items() if value is not None}
         if "NO_COLOR" not in environment:
@@ -171,6 +174,62 @@ class Text(harness.ToolTest):
         self.assertRegex(result.out.replace("\n", " "), r"\AA handover: .* Reading it brought up [1-9][0-9]* errors? ")
         self.assertEqual("", result.err)
         self.assertIn("see verify", self.tool("show", "--json", "image").err)
+
+    def test_gaps(self):
+        """A gap is called one, and what it leads to is said first."""
+        symbols = harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"), drop=[symbols["pt[d0][1]"]])
+        result = self.tool("verify", "image")
+        self.assertEqual(1, result.status)
+        self.assertRegex(result.out, r"\AINCOMPLETE: the image lacks metadata that is needed \([1-9] gaps?\)\n")
+        self.assertIn("\nPT-02 gap at 0x", result.out)
+        found = json.loads(self.tool("verify", "--json", "image").out)
+        self.assertEqual(found["warnings"], found["gaps"])
+        self.assertEqual({("warning", True)}, {(f["severity"], f["gap"]) for f in found["findings"]
+                                             if f["code"] == "PT-02"})
+
+    def test_deleted_records(self):
+        """What was a device is none, and is counted apart."""
+        harness.write_image(harness.clean("iommuser-tombstones"), self.path("image"))
+        text = self.good("show", "image")
+        self.assertIn("2 units (1 deleted), 2 domains (1 deleted), 4 devices (3 deleted)", " ".join(text.split()))
+        self.assertNotIn("0000:00:00.0", text)
+        self.assertLess(max(map(len, text.splitlines())), 80)
+        rows = [line.split() for line in text[text.index("\nDevices\n"):].splitlines()[3:7]]
+        self.assertEqual(["-", "-", "0000:00:04.0", "-"], [row[1] for row in rows])
+
+    def test_explained_severity(self):
+        cases = {"LUO-26": "gap: makes the verdict INCOMPLETE", "KHO-14": "warning",
+                 "KHO-13": "error; a warning in an image taken after boot"}
+        for code, words in cases.items():
+            self.assertTrue(self.good("--explain", code).startswith("%s (%s)\n" % (code, words)))
+            explained = json.loads(self.good("--json", "--explain", code))
+            self.assertEqual((words, words.startswith("gap")), (explained["severity_text"], explained["gap"]))
+
+    def test_nothing_to_check(self):
+        """That nothing could be checked is no good news."""
+        for name in ("legacy-postboot", "scalable-postboot"):
+            image = os.path.join(harness.IMAGES, name + ".ikho")
+            result = self.tool("verify", image)
+            self.assertEqual(1, result.status)
+            self.assertTrue(result.out.startswith("INCOMPLETE: nothing could be checked (1 warning)\n"), result.out)
+            self.assertIn("IOMMU state: whether there was any is not known", result.out)
+            self.assertEqual("incomplete", json.loads(self.tool("verify", "--json", image).out)["status"])
+            text = " ".join(self.good("show", image).split())
+            self.assertIn("too little to tell what it held, or whether it was sound.", text)
+            self.assertNotIn("Nothing wrong", text)
+        # Linux as it is hands over no IOMMU state.
+        stock = self.good("verify", os.path.join(harness.IMAGES, "legacy-jump.ikho"))
+        self.assertIn("IOMMU state: none handed over; devices in the VT-d tables (5) keep no DMA\n", stock)
+
+    def test_failures_as_json(self):
+        for command in harness.some(("show", "verify", "stat", "maps"), 3):
+            result = self.tool(command, "--json", "missing")
+            self.assertEqual(3, result.status)
+            failure = json.loads(result.out)
+            self.assertEqual(["error", "exit_status"], list(failure))
+            self.assertEqual(3, failure["exit_status"])
+            self.assertIn(failure["error"], result.err)
 
     @unittest.skipIf(harness.VALGRIND, "the image is large")
     def test_limit(self):

@@ -167,7 +167,9 @@ class Diff(harness.ToolTest):
         result = self.tool("diff", "--json", *options, first, second)
         self.assertEqual("", result.err)
         answer = json.loads(result.out)
-        self.assertEqual((answer["status"] == "different", len(answer["changes"]) > 0),
+        self.assertEqual("different" if answer["changes"] else "same" if answer["complete"] else "incomplete",
+                         answer["status"])
+        self.assertEqual((answer["status"] != "same", len(answer["changes"]) > 0),
                          (result.status == 1, answer["differences"] > 0))
         self.assertEqual(answer["differences"],
                          sum(count[change] for count in answer["counts"]
@@ -361,10 +363,13 @@ class Diff(harness.ToolTest):
             answer = self.compare(whole, self.image("iommuser-v1-legacy", "ikho kho=no",
                                                     form="ikho"))
             gaps = self.gaps(answer)
-            self.assertEqual([], answer["changes"])
+            self.assertEqual(("same", []), (answer["status"], answer["changes"]))
             self.assertEqual(("vm0", 1, "B holds no LUO state"), gaps["session", None])
             self.assertEqual(6, gaps["file", None][1])
             self.assertEqual(("handover", 1, "B does not tell it"), gaps["handover", "kho"])
+            text = " ".join(self.good("diff", whole, "b").split())
+            self.assertIn("revision of KHO, address of its FDT, number of kexecs, ", text)
+            self.assertNotIn("kexec_count", text)
         with self.subTest("a page of records"):
             symbols = write_image(clean("iommuser-many"), self.path("many"))
             self.drop("iommuser-many", "@page.device[1]", "b")
@@ -372,6 +377,7 @@ class Diff(harness.ToolTest):
             lost = self.gaps(answer)["device", None]
             self.assertGreater(lost[1], 10)
             self.assertEqual("B lacks a part of these records", lost[2])
+            self.assertFalse(answer["complete"])
             self.assertEqual([], [change for change in answer["changes"]
                                   if change["kind"] == "device" and not change["field"]])
             self.assertIn("page.device[1]", symbols)
@@ -379,15 +385,24 @@ class Diff(harness.ToolTest):
             self.drop("iommuser-v1-legacy", "@pt[d0][1]", "b")
             for first, second, letter in ((whole, "b", "B"), ("b", whole, "A")):
                 answer = self.compare(first, second)
-                self.assertEqual([], answer["changes"])
+                self.assertEqual(("incomplete", []), (answer["status"], answer["changes"]))
+                self.assertIn("no difference in what could be compared; 1 kind of things could not all be\n",
+                              self.tool("diff", first, second).out)
                 self.assertEqual({("mapping", None): (DEVICE4, 1, letter + " lacks page tables")},
                                  self.gaps(answer))
         with self.subTest("a context table"):
             self.drop("iommuser-v1-legacy", "@ctxtable[0][00]", "b")
             answer = self.compare(whole, "b")
-            self.assertEqual([], answer["changes"])
+            self.assertEqual(("incomplete", []), (answer["status"], answer["changes"]))
             self.assertEqual((DEVICE4, 2, "B: its root or context table can't be read"),
                              self.gaps(answer)["mapping", None])
+        with self.subTest("the root"):
+            jump = os.path.join(IMAGES, "legacy-glue-jump.ikho")
+            with open(jump, "rb") as file:
+                self.write("cut", file.read()[:6000])
+            for first, second in ((jump, "cut"), ("cut", jump), ("cut", "cut")):
+                result = self.tool("diff", "--force", "--json", first, second)
+                self.assertEqual((1, False), (result.status, json.loads(result.out)["complete"]))
         with self.subTest("another layout"):
             answer = self.compare(whole, self.clean_image("iommu-v1-legacy"))
             gaps = self.gaps(answer)
@@ -399,6 +414,75 @@ class Diff(harness.ToolTest):
                            for change in answer["changes"]})
             self.assertNotIn("mapping", {change["kind"] for change in answer["changes"]
                                          if change["change"] != "changed"})
+
+    def test_records_that_lack(self):
+        """What a missing page would have told is no difference, whichever side lacks it."""
+        whole = self.clean_image("iommuser-pasids")
+        lacks = "%s lacks a part of these records"
+        wanted = {
+            "device": {("device", None): (3, lacks), ("attachment", None): (6, "%s lacks the records of their devices"),
+                       ("mapping", None): (0, "%s may have more devices or PASIDs: it lacks their records")},
+            "domain": {("domain", None): (3, lacks), ("attachment", "domain"): (6, "%s does not tell it"),
+                       ("hwpt", "domain"): (3, "%s does not tell it")},
+            "attachment": {("attachment", None): (6, lacks),
+                           ("mapping", None): (0, "%s may have more devices or PASIDs: it lacks their records")},
+            "hwpt": {("hwpt", None): (3, lacks)},
+            "iommu": {("iommu", None): (1, lacks), ("device", "iommu"): (3, "%s does not tell it")},
+        }
+        for kind, expected in wanted.items():
+            self.drop("iommuser-pasids", "@page.%s[0]" % kind, "b")
+            for first, second, letter in ((whole, "b", "B"), ("b", whole, "A")):
+                with self.subTest(kind=kind, lacking=letter):
+                    answer = self.compare(first, second)
+                    self.assertEqual(("incomplete", []), (answer["status"], answer["changes"]))
+                    gaps = {key: gap[1:] for key, gap in self.gaps(answer).items()}
+                    for key, (count, reason) in expected.items():
+                        self.assertEqual((count, reason % letter), gaps[key], key)
+        # A reference that leads to no record of a list that is whole is one to nowhere, as before.
+        edited = self.image("iommuser-v1-legacy", "set attachment[1].domain = @page.domain[0]")
+        self.assertEqual(["no live record"], [change["after"] for change in self.compare(
+            self.clean_image("iommuser-v1-legacy"), edited)["changes"]])
+
+    def test_names_that_lack(self):
+        """An HWPT whose iommufd can't be found would be called otherwise."""
+        whole = self.clean_image("iommuser-pasids")
+        self.image("iommuser-pasids", drop=["@luo.session[0].file_block[0]", "@iommufd[0]"])
+        for first, second, letter in ((whole, "b", "B"), ("b", whole, "A")):
+            answer = self.compare(first, second)
+            self.assertEqual(("incomplete", []), (answer["status"], answer["changes"]))
+            self.assertEqual(("0x100/0x1", 3, letter + " lacks the iommufd files of some"),
+                             self.gaps(answer)["hwpt", None])
+
+    def test_domains_of_unknown_users(self):
+        """Domains are matched by their users: without those, and with other tables, they are not compared."""
+        head = ["ram 0 24M", "kho kho-v4", "luo luo-v5", "session vm0", "file memfd ram0 size=64K",
+                "file iommufd io0", "abi iommu-v1", "unit u0"]
+        tail = ["domain d0", "map d0 0x0 64K memfd=ram0", "device 00:04.0 domain=d0"]
+        tables = []
+        for out, lines in (("a", tail), ("b", ["domain x", "map x 0x0 4K memfd=ram0"] + tail)):
+            self.describe(out, *head, *lines, "hwpt d0 token=1")
+            tables.append(self.show(out)["domains"][-1]["top_table"])
+        self.assertNotEqual(*tables)
+        write_image(self.path("b.desc"), self.path("b"), drop=["@page.device[0]", "@iommufd[0]"])
+        for first, second, letter in (("a", "b", "B"), ("b", "a", "A")):
+            answer = self.compare(first, second)
+            self.assertEqual([], [change for change in answer["changes"] if change["kind"] == "domain"])
+            self.assertEqual(letter + " lacks records of who uses them", self.gaps(answer)["domain", None][2])
+
+    def test_vtd_tables_that_lack(self):
+        """A part of the VT-d tables of one side alone can't be read: that is said, whatever else is the same."""
+        symbols = write_image(clean("iommuser-pasids"), self.path("a"))
+        root = ["--vtd-root", symbols["roottable[0]"] + ":scalable"]
+        write_image(clean("iommuser-pasids"), self.path("b"), drop=["@pasidtable[0000:00:04.0][1]"])
+        # An entry of the directory that leads out of the image, where the other image has none.
+        write_image(clean("iommuser-pasids"), self.path("c"), "poke @pasiddir[0000:00:04.0]+40 u64 0xdead0001")
+        for other, named in (("b", "0000:00:04.0 PASID 70"), ("c", None)):
+            for first, second, letter in (("a", other, "B"), (other, "a", "A")):
+                answer = self.compare(first, second, *root)
+                self.assertEqual(("incomplete", []), (answer["status"], answer["changes"]))
+                self.assertEqual((named, 1 if named else 0, letter + " lacks VT-d tables"), self.gaps(answer)["translation", None])
+        self.assertLessEqual({"A lacks VT-d tables", "B lacks VT-d tables"},
+                             {gap["reason"] for gap in self.compare("c", "c", *root)["not_compared"]})
 
     def drop(self, name, what, out):
         """A clean image without one page."""
@@ -485,7 +569,8 @@ class Diff(harness.ToolTest):
                                change["after"]) for change in found])
 
     def test_text(self):
-        same = self.clean_image("iommuser-v1-legacy")
+        same = "same"
+        shutil.copy(self.clean_image("iommuser-v1-legacy"), self.path(same))
         out = self.good("diff", same, same)
         self.assertEqual("no difference", out.splitlines()[0])
         self.assertEqual(3, len(out.splitlines()))
@@ -495,7 +580,7 @@ class Diff(harness.ToolTest):
         self.assertEqual((1, ""), (result.status, result.err))
         self.assertRegex(result.out, r"""\A3 differences
   Domains: 1 changed; Devices: 1 changed; Mappings: 1 only in A
-A  \S+: ELF vmcore, taken: unknown
+A  same: ELF vmcore, taken: unknown
 B  b: ELF vmcore, taken: unknown
 
 Domains

@@ -3,6 +3,7 @@
 """Files that are no images, starts that lead nowhere, wrong usage: the status, and one clear line."""
 
 import os
+import re
 import shutil
 import signal
 import struct
@@ -114,6 +115,13 @@ class NotImages(harness.ToolTest):
                 self.refused(3, "altered: ", "verify", "altered")
         self.write("longer", data + b"\0")
         self.refused(3, "longer: ", "longer")
+
+    def test_page_size_against_the_image(self):
+        """A portable image knows its own."""
+        result = self.tool("show", "--page-size", "16K", FIXTURE)
+        self.assertEqual((3, ""), (result.status, result.out))
+        self.assertIn("has pages of 4096 bytes, not of what --page-size says", result.err)
+        self.good("show", "--page-size", "4K", FIXTURE)
 
     def test_odd_elf(self):
         last = 2 ** 64 - 1
@@ -249,10 +257,66 @@ class WrongUsage(harness.ToolTest):
         self.usage("--abi", "--abi", "iommuser-v9", FIXTURE)
         self.usage("--abi", "--abi", "", FIXTURE)
         self.usage("--origin", "--origin", "yesterday", FIXTURE)
+        self.usage("either at-jump or post-boot", "--origin", "at-jump", "--post-boot", FIXTURE)
+        self.usage("either post-boot or at-jump", "--post-boot", "--origin", "at-jump", FIXTURE)
+        self.good("show", "--post-boot", "--origin", "post-boot", FIXTURE)
         self.usage("--page-size", "--page-size", "5K", FIXTURE)
         for text in harness.some(("0x1001", "0x1000:", "0x1000:both", ":legacy", "0x1000:legacy:scalable",
                                   "0" * 99), 3):
             self.usage("--vtd-root", "--vtd-root", text, FIXTURE)
+
+    def test_lone_word(self):
+        for word in ("help", "hlep", "list-roots"):
+            self.usage("'%s' is neither a command nor a file; see --help" % word, word)
+        self.usage("'verfiy' is neither a command nor a file", "--json", "verfiy")
+        self.refused(3, "hlep: cannot open", "./hlep")
+        self.refused(3, "hlep: cannot open", "show", "hlep")
+        self.refused(3, "hlep: cannot open", "--list-roots", "hlep")
+        self.refused(3, "hlep.elf: cannot open", "hlep.elf")
+        self.write("hlep", b"hello world\n")
+        self.refused(3, "hlep: ", "hlep")
+        os.symlink("nothing", self.path("dangling"))
+        self.refused(3, "dangling: cannot open", "dangling")
+
+    def test_color_without_equals_sign(self):
+        for word in ("auto", "always", "never"):
+            hint = "'%s' is no image: it is written --color=%s" % (word, word)
+            self.usage(hint, "--color", word, FIXTURE)
+            self.usage(hint, "verify", "--color", word, FIXTURE)
+            self.usage(hint, "--color", word, "diff", FIXTURE, FIXTURE)
+        self.refused(3, "never: cannot open", "verify", "never")
+        self.write("never", b"hello world\n")
+        self.refused(3, "never: ", "verify", "--color", "never")
+
+    def test_explain(self):
+        self.usage("--explain takes no command", "verify", "--explain", "KHO-01")
+        self.usage("--explain takes no command", "--explain", "KHO-01", "verify", FIXTURE)
+        for text in ("KHO", "KHO-99", ""):
+            self.usage("findings.md", "--explain", text)
+
+
+class Help(harness.ToolTest):
+    def test_layout(self):
+        text = self.good("--help")
+        commands = re.findall(r"^  ([a-z]+) (?=.* )", text.split("\nIMAGE is")[0], re.M)
+        self.assertLess(8, len(commands))
+        for words in [[]] + [[command] for command in commands]:
+            for line in self.good(*words, "--help").splitlines():
+                self.assertRegex(line, r"\A(.{0,79}\S)?\Z", words)
+
+    def test_operands(self):
+        for words, usage in ((["capture"], "capture [OPTIONS] -o FILE"),
+                             (["extract"], "extract [OPTIONS] -o FILE IMAGE"),
+                             (["verify"], "verify [OPTIONS] IMAGE"),
+                             (["preflight"], "preflight [OPTIONS] --kernel FILE IMAGE"),
+                             (["diff"], "diff [OPTIONS] A B")):
+            self.assertEqual("usage: iommu-kho-dump " + usage, self.good(*words, "--help").splitlines()[0])
+
+    def test_exit_status_names_commands(self):
+        told = self.good("--help").split("exit status: ")[1]
+        told = " ".join(told.split("; 2 wrong usage")[0].split())
+        for command in ("verify", "translate", "maps", "scratch", "diff", "preflight"):
+            self.assertRegex(told, r"\b%s\b" % command)
 
 
 class Output(harness.ToolTest):

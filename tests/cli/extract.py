@@ -53,7 +53,10 @@ class Extract(harness.ToolTest):
             harness.write_image(description, self.path("image"), *lines)
             with self.subTest(image=harness.name_of(description)):
                 said = self.good("extract", "-o", "out.ikho", "image")
-                self.assertRegex(said, r"\Aout\.ikho: [0-9.]+ [KM]iB of metadata\n")
+                self.assertRegex(said, r"\Aout\.ikho: [0-9.]+ (bytes|[KM]iB) \([0-9.]+ [KM]iB of metadata\)\n")
+                size = os.path.getsize(self.path("out.ikho"))
+                again = json.loads(self.good("extract", "--json", "-o", "out.ikho", "image"))
+                self.assertEqual(size, again["file_bytes"])
                 self.assertEqual(self.comparable("image"), self.comparable("out.ikho"))
                 before, after = (json.loads(self.good("verify", "--json", image))
                                  for image in ("image", "out.ikho"))

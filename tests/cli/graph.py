@@ -129,6 +129,22 @@ class Graph(harness.ToolTest):
         self.assertEqual((3, 5, 1), tuple(len(self.nodes(answer, kind))
                                           for kind in ("domain", "device", "iommu")))
 
+    def test_missing(self):
+        """What the picture lacks is in its title."""
+        whole, _ = self.graph(self.image("iommuser-pasids"))
+        self.assertNotIn("missing", whole["title"])
+        for pages, words in ((["@page.device[0]"], "device records"),
+                             (["@page.attachment[0]", "@page.domain[0]"], "domain records, attachment records"),
+                             (["@luo.session_block[0]"], "sessions"),
+                             (["@luo.session[0].file_block[0]"], "sessions"),
+                             (["@luo.flbs"], "FLBs"), (["@luo"], "LUO state"),
+                             (["@root"], "IOMMU state")):
+            with self.subTest(pages=pages):
+                answer, text = self.graph(self.image("iommuser-pasids", drop=pages))
+                title = answer["title"]
+                self.assertEqual("; missing from the image: " + words, title[title.index(";"):])
+                self.assertIn('label="' + title + '"', text)
+
     def test_styles(self):
         """Deleted records and devices that left are dashed, with their edges; errors are red."""
         answer, text = self.graph(self.image("iommu-v1-deleted"))

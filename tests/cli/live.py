@@ -10,6 +10,7 @@ import struct
 import unittest
 
 import harness
+from tiny_kernel import HANDLERS, STRINGS, vmlinux
 
 DESCRIPTION = harness.clean("iommuser-v1-scalable")
 STREAM = os.path.join(harness.IMAGES, "legacy-glue-incoming.ikho")
@@ -77,11 +78,23 @@ class Live(harness.ToolTest):
         for line in result.err.splitlines():
             self.assertTrue(line.startswith("iommu-kho-dump: live: "), line)
         self.assertEqual([], [name for name in os.listdir(self.dir) if "ikho" in name])
-        self.refuses_in_one_line()
+        self.refuses_alike()
 
-    def refuses_in_one_line(self):
-        result = self.live("show", "live")
-        self.assertEqual((3, "", 1), (result.status, result.out, result.err.count("\n")))
+    def refuses_alike(self):
+        """Every command says what capture says, line by line; JSON has it in one."""
+        lines = self.live("capture", "-o", "out.ikho").err
+        for command in ("show", "verify", "scratch"):
+            result = self.live(command, "live")
+            self.assertEqual((3, "", lines), (result.status, result.out, result.err))
+        self.assertEqual(len(set(lines.splitlines())), len(lines.splitlines()), lines)
+        self.assertLessEqual(lines.count("mount -t"), 1)
+        for form in ("--json-lines", "--json"):
+            for arguments in (("show", form, "live"), ("capture", form, "-o", "out.ikho")):
+                result = self.live(*arguments)
+                failure = json.loads(result.out)
+                self.assertEqual((3, 3), (result.status, failure["exit_status"]))
+                self.assertEqual(lines.replace("iommu-kho-dump: live: ", "").strip().split("\n"),
+                                 failure["error"].split("; "))
 
     # The kernel's own streams
 
@@ -91,7 +104,7 @@ class Live(harness.ToolTest):
         said = self.capture()
         self.assert_line(said["used"], "/sys/kernel/debug/iommu/liveupdate/outgoing: ")
         self.assertEqual(1, len(said["used"]))
-        self.assert_line(said["not_available"], "KHO's memory map and LUO's sessions")
+        self.assert_line(said["not_available"], "KHO's memory map and LUO's sessions", "own stream; LUO writes its")
         self.assertEqual("running host, debugfs liveupdate/outgoing", said["source"])
         self.assertEqual("incoming", said["origin"])
         for key in ("iommus", "domains", "devices"):
@@ -153,7 +166,7 @@ class Live(harness.ToolTest):
                        lambda: fdt.__delitem__(slice(20, None)), fdt.clear):
             change()
             self.put(KHO_OUT, fdt)
-            said = self.check_memory("unknown")
+            said = self.check_memory("outgoing")
             self.assert_line(said["not_available"], "/sys/kernel/debug/kho/out/fdt: ",
                              "in no page")
             self.assert_line(said["not_available"], "no KHO FDT is named: memory is searched")
@@ -173,7 +186,13 @@ class Live(harness.ToolTest):
         self.assert_line(said["used"], "/sys/kernel/boot_params/setup_data/10: ", hex(self.fdt))
         self.assert_line(said["not_available"], "the KHO FDT for the next kernel: ")
         self.give(10, 10, struct.pack("<QQQQ", 1 << 60, 4096, 0, 0))
+        # There is one, but where? What a search finds may be that.
         self.assert_line(self.check_memory("unknown")["not_available"],
+                         "/sys/kernel/boot_params/setup_data: it does not say where")
+        shutil.rmtree(os.path.join(self.root, SETUP, "1"))
+        shutil.rmtree(os.path.join(self.root, SETUP, "2"))
+        shutil.rmtree(os.path.join(self.root, SETUP, "10"))
+        self.assert_line(self.check_memory("outgoing")["not_available"],
                          "/sys/kernel/boot_params/setup_data: this kernel was given no handover")
 
     def test_device_tree(self):
@@ -227,7 +246,7 @@ class Live(harness.ToolTest):
             pointer = self.with_pointer(value)
             self.symbols(line % pointer if "%" in line else line)
             with self.subTest(line=line, value=hex(value)):
-                said = self.check_memory("unknown")
+                said = self.check_memory("outgoing")
                 self.assert_line(said["not_available"], "/proc/kallsyms: ", words)
 
     def put_devmem(self, iomem):
@@ -266,15 +285,124 @@ class Live(harness.ToolTest):
         """--kho and --list-roots want memory, which the kernel's stream is not."""
         self.put(STREAMS + "outgoing", self.stream)
         self.put("proc/kcore", self.elf)
-        said = self.check_memory("unknown", arguments=("--kho", hex(self.fdt)))
+        said = self.check_memory("outgoing", arguments=("--kho", hex(self.fdt)))
         self.assertEqual("running host, /proc/kcore", said["source"])
         roots = json.loads(self.live("--list-roots", "--json", "live").out)["roots"]
         self.assertIn(hex(self.fdt), [root["fdt"] for root in roots])
 
+    # Before the jump
+
+    def put_running(self, name="kho-v4-luo-v5", named=True, lines=("luo luo-v5",)):
+        """Memory of a host whose LUO has written no sessions."""
+        description = harness.clean(name)
+        start = harness.write_image(description, self.path("running.elf"), *lines)["fdt"]
+        with open(self.path("running.elf"), "rb") as file:
+            image = file.read()
+        self.put("proc/kcore", image)
+        offset, = struct.unpack_from("<Q", image, 120 + 8)
+        if named:
+            self.put(KHO_OUT, image[offset + int(start, 16):][:200])
+
+    def put_glue(self):
+        """The glue's stream: IOMMU state for the next kernel, and nothing above it."""
+        harness.write_image(DESCRIPTION, self.path("stream"),
+                            "ikho origin=outgoing kho=no preserved=no", form="ikho")
+        with open(self.path("stream"), "rb") as file:
+            self.put(STREAMS + "outgoing", file.read())
+
+    def preflight(self, image="live", **changes):
+        self.write("kernel", vmlinux(**changes))
+        result = self.live("preflight", "--json", "--kernel", "kernel", image)
+        self.assertEqual("", result.err)
+        answer = json.loads(result.out)
+        self.assertEqual({"yes": 0, "yes-so-far": 0}.get(answer["accepts"], 1), result.status)
+        return answer, {(c["name"], c["image"]): c["result"] for c in answer["contracts"]}
+
+    def test_gate(self):
+        """What docs/capture.md has before the kexec, on a host with the glue."""
+        self.put_glue()
+        self.put_running("luo-no-sessions", lines=())
+        self.assertEqual("outgoing", self.capture()["origin"])
+        self.good("verify", "out.ikho")
+        answer, contracts = self.preflight()
+        self.assertEqual(("yes-so-far", None), (answer["accepts"], answer["reason"]), answer)
+        for contract in (("KHO", "kho-v4"), ("LUO", "luo-v5"), ("file handler", "iommuser-iommufd-v1"),
+                         ("file handler", "iommuser-vfio-pci-v1")):
+            self.assertEqual("ok", contracts[contract])
+        self.assertEqual("unknown", contracts["LUO sessions", None])
+        self.assertIn("KHO and LUO were read in the running host's memory", answer["notes"])
+        out = self.live("preflight", "--kernel", "kernel", "live").out
+        self.assertTrue(out.startswith("Linux 7.3.9-tiny accepts what the image holds; LUO's sessions are not in it yet"),
+                        out)
+        self.assertRegex(out, r"\nWhat could not be told\n  LUO sessions: written only in the reboot call")
+        # Each contract alone stops it.
+        self.assertIn("    If it lacks a handler: each open of", out)
+        for change in ({"strings": ["kho-v3", *STRINGS[1:]]}, {"strings": [STRINGS[0], "luo-v4", *STRINGS[2:]]},
+                       {"handlers": ["memfd-v2"]}, {"handlers": HANDLERS[:3] + ["iommuser-vfio-pci-v2"]},
+                       {"handlers": ["memfd-v2", "iommuser-iommufd-v2", *HANDLERS[2:]]},
+                       {"handlers": [name for name in HANDLERS if name != "iommuser-v1"]}):
+            answer, _ = self.preflight(**change)
+            self.assertEqual("no", answer["accepts"], change)
+
+    def test_gate_without_memory(self):
+        """The stream alone: KHO is not known, and the reason says where it would be."""
+        self.put_glue()
+        answer, contracts = self.preflight()
+        self.assertEqual(("unknown", "unknown"), (answer["accepts"], contracts["KHO", None]))
+        self.assertIn("preflight live", answer["reason"])
+        self.assert_line(answer["notes"], "KHO and LUO are not to be had of memory either")
+        self.assert_line(answer["notes"], "/proc/kcore: there is no such file")
+        self.capture()
+        answer, _ = self.preflight("out.ikho")
+        self.assertIn("on the host that it was taken of, \"preflight live\" reads them too", answer["reason"])
+        # Memory in which KHO is not named is not searched.
+        self.put_running("luo-no-sessions", lines=(), named=False)
+        self.assertEqual("unknown", self.preflight()[0]["accepts"])
+        self.put_running("luo-no-sessions", lines=())
+        self.assertEqual("yes-so-far", self.preflight()[0]["accepts"])
+        # IOMMU state without LUO cannot be.
+        self.put_running("kho-empty", lines=())
+        answer, contracts = self.preflight()
+        self.assertEqual(("unknown", "unknown", "there is no LUO state in KHO"),
+                         (answer["accepts"], contracts["LUO", None], answer["reason"]))
+        # What LUO has is of no known kind.
+        self.put_running("luo-no-sessions", lines=())
+        with open(os.path.join(self.root, "proc/kcore"), "r+b") as file:
+            data = file.read()
+            file.seek(data.index(b"luo-v5"))
+            file.write(b"luo-x5")
+        self.assertEqual("no", self.preflight()[0]["accepts"])
+
+    def test_running_host_without_iommu_state(self):
+        """What will be handed over is not there yet: no kernel is said to accept it."""
+        for name, contract in (("luo-no-sessions", ("LUO", "luo-v5")), ("kho-empty", None)):
+            for named in (True, False):
+                self.put_running(name, named, lines=())
+                if not named:
+                    os.unlink(os.path.join(self.root, KHO_OUT))
+                said = self.capture()
+                self.assertEqual("outgoing", said["origin"])
+                self.assert_line(said["not_available"], "LUO's sessions and FLBs: written only in the reboot call")
+                for image in ("live", "out.ikho"):
+                    answer, contracts = self.preflight(image)
+                    self.assertEqual(("unknown", "unknown"), (answer["accepts"], contracts["LUO sessions", None]))
+                    self.assertIn("only in the reboot call", answer["reason"])
+                    self.assertEqual("ok", contracts["KHO", "kho-v4"])
+                    self.assertEqual("ok" if contract else None, contracts.get(contract))
+                shown = self.good("show", "out.ikho")
+                self.assertNotIn("empty handover", shown)
+                self.assertIn("A handover in the making", shown.replace("\n", " "))
+                self.assertRegex(shown, r"\nIOMMU +LUO knows no state before the reboot call\n")
+                self.assertIn("IOMMU state: LUO knows none before", self.live("verify", "out.ikho").out)
+                if contract:
+                    self.assertIn("LUO's sessions: written only in the reboot call",
+                                  self.live("verify", "out.ikho").out)
+                    self.assertRegex(shown, r"LUO +luo-v5, .*sessions: written only\n +in the reboot call")
+
     # Nothing to be had
 
     def test_nothing(self):
-        self.fails("liveupdate/outgoing: there is no such file", "/proc/kcore: there is no such file",
+        self.fails("/sys/kernel/debug/iommu/liveupdate: there is no such file", "/proc/kcore: there is no such file",
                    "/dev/mem: there is no such file", "nothing of the running host can be read")
 
     def test_no_debugfs(self):
@@ -296,7 +424,9 @@ class Live(harness.ToolTest):
             os.chmod(self.put(name, b"secret"), 0o400)
         os.chmod(self.dir, 0o755)
         nobody = {"user": 65534}
-        if self.live("--version", **nobody).status:
+        try:
+            self.live("--version", **nobody)
+        except PermissionError:
             self.skipTest("nobody else can run the tool where it is")
         result = self.live("capture", "-o", "out.ikho", **nobody)
         self.assertEqual(3, result.status)
@@ -311,7 +441,7 @@ class Live(harness.ToolTest):
 
     def test_a_file_of_that_name(self):
         shutil.copy(STREAM, self.path("live"))
-        self.refuses_in_one_line()
+        self.refuses_alike()
         self.assertEqual(self.show(STREAM)["devices"],
                          json.loads(self.live("show", "--json", "./live").out)["devices"])
 

@@ -330,13 +330,66 @@ class Writer(harness.ToolTest):
         self.assertEqual([(5, "first-stage")], [(e["pasid"], e["format"]) for e in every[1:2]])
         for name in ("00:09.0", "0001:00:04.0"):
             shown = self.maps(name, status=1)
-            self.assertFalse(shown["complete"])
-            self.assertEqual((0, "no device or alias record of that name"),
-                             (shown["devices"][0]["range_count"], shown["devices"][0]["reason"]))
+            device, = shown["devices"]
+            self.assertEqual((True, 0, device["bdf"] + " is not part of this handover. "
+                              "It holds: 0000:00:04.0, 0000:00:05.0, 0000:00:06.0"),
+                             (shown["complete"], device["range_count"], device["reason"]))
+            text = self.tool("maps", "--flat", name, "image")
+            self.assertEqual((1, "Maps " + device["reason"]), (text.status, " ".join(text.out.split())))
+            answer = self.tool("translate", "--flat", "--json", name, "0x1000", "image")
+            self.assertEqual((1, "not-handed-over"), (answer.status, json.loads(answer.out)["outcome"]))
         blocked, = self.maps("00:04.0+6")["devices"]
         self.assertIn("is not present", blocked["reason"])
         for word in ("4", "00:04", "00:04.0+", "00:04.0+x", "00:04.0+0x100000", "00:20.0", "00:04.8"):
             self.refused(2, "is not a PCI function", "maps", "--flat", word, "image")
+
+    def test_numbers(self):
+        """Without 0x an address may be meant either way."""
+        self.write_image(harness.clean("iommuser-pasids"))
+        for word in ("1000003000", "010", "0x", "0b1", "0x1 ", "0x10000000000000000"):
+            self.refused(2, "write addresses as 0x...", "translate", "--flat", "00:04.0", word, "image")
+        for option in harness.some(("--kho", "--luo", "--vtd-root", "--flat"), 3):
+            self.refused(2, "'706000' is not a physical address: write addresses as 0x...",
+                         "show", option + "=706000", "image")
+        self.refused(2, "write PHYS as 0x...", "show", "--map", "0:4096:4096", "image")
+        for word in ("0", "0X0"):
+            self.assertIn("0000:00:04.0 0x0", self.tool("translate", "--flat", "00:04.0", word, "image").out)
+
+    def test_requests_without_pasid(self):
+        """Their entry is in the PASID table, but not for requests with that PASID."""
+        shown = self.tool("maps", "00:04.0+0", image("scalable-glue-jump"))
+        self.assertIn("(requests without PASID use entry 0: ask for 00:04.0)", " ".join(shown.out.split()))
+        shown = self.tool("maps", "00:04.0+1", image("scalable-glue-jump"))
+        self.assertNotIn("ask for", shown.out)
+
+    def test_no_domain(self):
+        """Where no record names a domain, none is printed."""
+        text = self.good("translate", "00:04.0", "0x1000003000", image("legacy-jump"))
+        self.assertIn("\n  second-stage\n", text)
+        self.assertIn("\n  second-stage, domain 0\n",
+                      self.good("translate", "00:04.0", self.first_iova("legacy-glue-jump"), image("legacy-glue-jump")))
+
+    def first_iova(self, name):
+        return json.loads(self.good("maps", "--json", image(name)))["devices"][0]["ranges"][0]["iova"]
+
+    def test_unreadable_state(self):
+        """All commands say the same of state that is there and cannot be read."""
+        with open(image("legacy-glue-jump"), "rb") as file:
+            self.write("cut", file.read()[:6000])
+        shown = self.tool("maps", "--force", "cut")
+        self.assertEqual((1, "Maps     IOMMU state that cannot be read\n"), (shown.status, shown.out))
+        self.assertFalse(json.loads(self.tool("maps", "--json", "--force", "cut").out)["complete"])
+        shown = self.tool("translate", "--force", "00:04.0", "0x1000", "cut")
+        self.assertEqual(1, shown.status)
+        self.assertIn("its IOMMU state cannot be read", shown.out)
+        shown = self.tool("verify", "--force", "cut")
+        self.assertEqual(1, shown.status)
+        self.assertIn("IOMMU state: it cannot be read", shown.out)
+        shown = self.tool("show", "--force", "cut")
+        self.assertIn("IOMMU state that cannot be read.", " ".join(shown.out.split()))
+        self.assertRegex(shown.out, r"IOMMU    iommuser-v1, root at 0x[0-9a-f]+: cannot be read\n")
+        # None was handed over at all.
+        self.assertIn("no IOMMU state.", " ".join(self.good("show", image("legacy-jump")).split()))
 
     def test_alias(self):
         self.write_image(harness.clean("iommuser-aliases"))
@@ -387,6 +440,97 @@ class Writer(harness.ToolTest):
         self.assertEqual(1, text.status)
         self.assertIn("the image lacks the table at " + gap["phys"], text.out)
         self.assertIn("not everything could be read", text.out)
+
+    def drop(self, what, name="iommuser-pasids"):
+        """A clean image without the page of something."""
+        harness.write_image(harness.clean(name), self.path("image"), drop=[what])
+
+    def text_of(self, *arguments, status=1):
+        result = self.tool(*arguments, "image")
+        self.assertEqual((status, ""), (result.status, result.err), arguments)
+        return " ".join(result.out.split())
+
+    def incomplete(self, *arguments):
+        """What maps lists of an image that lacks something, which both forms have to say."""
+        shown = json.loads(self.tool("maps", "--json", *arguments, "image").out)
+        self.assertFalse(shown["complete"])
+        return shown, self.text_of("maps", *arguments)
+
+    def test_missing_records(self):
+        """A device, PASID or domain whose record is missing is not taken for one that is not there."""
+        harness.write_image(harness.clean("iommuser-pasids"), self.path("image"))
+        whole = json.loads(self.good("maps", "--json", "image"))
+        self.assertNotIn("missing", whole)
+        for kind, devices, domains in (("device", 0, 3), ("attachment", 3, 3), ("domain", 6, 0),
+                                       ("hwpt", 6, 0), ("iommu", 6, 0)):
+            with self.subTest(kind=kind):
+                self.drop("@page.%s[0]" % kind)
+                shown, text = self.incomplete()
+                self.assertEqual((kind + " records", devices, domains),
+                                 (shown["missing"], len(shown["devices"]), len(shown["domains"])))
+                self.assertIn("missing from the image: %s records" % kind, text)
+                self.assertEqual(kind == "device", "Maps at least 0 devices," in text)
+                self.assertNotIn("no device", text)
+                self.assertEqual(domains > 0, "3 domains whose users are not known" in text)
+        self.drop("@page.alias[0]", "iommuser-aliases")
+        self.assertEqual("alias records", self.incomplete()[0]["missing"])
+
+    def test_missing_records_of_one(self):
+        """Of one device, what others have does not matter."""
+        for kind, complete in (("device", False), ("attachment", False), ("domain", False), ("hwpt", True)):
+            with self.subTest(kind=kind):
+                self.drop("@page.%s[0]" % kind)
+                result = self.tool("maps", "--json", "00:04.0", "image")
+                self.assertEqual((0 if complete else 1, complete),
+                                 (result.status, json.loads(result.out)["complete"]))
+
+    def test_missing_records_alone(self):
+        """With nothing to list, it is still not said that there is no device."""
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"),
+                            drop=["@page.device[0]", "@page.domain[0]"])
+        shown, text = self.incomplete()
+        self.assertEqual(("domain records, device records", [], []),
+                         (shown["missing"], shown["devices"], shown["domains"]))
+        self.assertEqual("Maps nothing that could be read missing from the image: "
+                         "domain records, device records", text)
+
+    def test_missing_luo(self):
+        """Whether there is IOMMU state is not known without LUO, or its FLBs."""
+        for page in ("@luo", "@luo.flbs"):
+            with self.subTest(page=page):
+                self.drop(page)
+                self.assertIn("whether IOMMU state was handed over is not known", self.incomplete()[1])
+
+    def test_missing_context_table(self):
+        """Of a unit without records, a part of the tables."""
+        description = harness.clean("iommuser-v1-legacy")
+        symbols = harness.write_image(description, self.path("whole"))
+        root = ["--vtd-root", symbols["roottable[0]"] + ":legacy"]
+        self.assertTrue(json.loads(self.good("maps", "--json", *root, "whole"))["complete"])
+        harness.write_image(description, self.path("image"), drop=["@ctxtable[0][00]"])
+        shown, text = self.incomplete(*root)
+        self.assertEqual("context or PASID tables", shown["missing"])
+        self.assertIn("Maps at least ", text)
+
+    def test_show_counts(self):
+        """The first sentence of show gives no number as a fact that it can't know."""
+        harness.write_image(harness.clean("iommuser-pasids"), self.path("image"))
+        self.assertNotIn("at least", self.text_of("show", status=0))
+        for page, words in (("@page.device[0]", "at least 0 devices that keep their DMA through 3 domains of 1 IOMMU."),
+                            ("@page.domain[0]", "3 devices that keep their DMA through at least 0 domains of 1"),
+                            ("@page.iommu[0]", "through 3 domains of at least 0 IOMMUs."),
+                            ("@luo.session[0].file_block[0]", "at least 1 session with at least 0 files, "),
+                            ("@luo.session_block[0]", "A handover: sessions that cannot be read, 3 devices")):
+            with self.subTest(page=page):
+                self.drop(page)
+                self.assertIn(words, self.text_of("show", status=0))
+        self.drop("@page.device[0]")
+        self.assertIn(": 1 unit, 3 domains, at least 0 devices", self.text_of("show", status=0))
+        # Nor is such a handover an empty one.
+        self.drop("@luo.session_block[0]", "kho-v4-luo-v5")
+        text = self.text_of("show", status=0)
+        self.assertNotIn("mpty handover", text)
+        self.assertIn("A handover: sessions that cannot be read, no IOMMU state.", text)
 
     def test_missing_root_table(self):
         description = harness.clean("iommuser-v1-legacy")

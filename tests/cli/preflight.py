@@ -11,8 +11,8 @@ import sys
 import unittest
 
 import harness
-from tiny_kernel import (DATA, HANDLERS, PACKERS, RODATA, STRINGS, TEXT, arm64, bzimage, configuration, handler,
-                         pack, payload, vmlinux)
+from tiny_kernel import (DATA, HANDLERS, PACKERS, RODATA, STRINGS, TEXT, TRAILER, UNPACKER, arm64, bzimage,
+                         configuration, handler, pack, payload, vmlinux)
 
 GLUE = os.path.join(harness.IMAGES, "scalable-glue-jump.ikho")
 LEGACY = os.path.join(harness.IMAGES, "legacy-glue-jump.ikho")
@@ -29,8 +29,8 @@ class PreflightTest(harness.ToolTest):
         result = self.tool("preflight", "--json", "--kernel", kernel, *options, image)
         self.assertEqual("", result.err)
         answer = json.loads(result.out)
-        self.assertEqual({"yes": 0, "no": 1, "unknown": 1}[answer["accepts"]], result.status)
-        self.assertEqual(answer["accepts"] == "yes", answer["reason"] is None)
+        self.assertEqual({"yes": 0, "yes-so-far": 0, "no": 1, "unknown": 1}[answer["accepts"]], result.status)
+        self.assertEqual(answer["accepts"].startswith("yes"), answer["reason"] is None)
         for contract in answer["contracts"]:
             self.assertEqual(contract["result"] == "ok", contract["why"] is None, contract)
             self.assertGreater(len(contract["consequence"]), 20)
@@ -84,17 +84,18 @@ class Formats(PreflightTest):
 
     def test_arm64(self):
         # No sections: names are found, handlers can't be told from other bytes.
+        harness.write_image(harness.clean("kho-v4-luo-v5"), self.path("image"), form="ikho")
         for data in (arm64(), pack("gzip", arm64())):
-            answer, contracts = self.ask(data, MEMFDS)
+            answer, contracts = self.ask(data, "image")
             self.assertEqual(("arm64 Image", "aarch64"), (answer["kernel"]["format"],
                                                           answer["kernel"]["machine"]))
             self.assertEqual("no", answer["accepts"])
             self.assertEqual("ok", contracts["KHO", "kho-v4"]["result"])
             self.assertEqual("missing", contracts["file handler", "memfd-v2"]["result"])
-        answer, contracts = self.ask(arm64(STRINGS + ["memfd-v2"]), MEMFDS)
+        answer, contracts = self.ask(arm64(STRINGS + ["memfd-v2"]), "image")
         self.assertEqual("unknown", answer["accepts"])
         self.assertEqual("unknown", contracts["file handler", "memfd-v2"]["result"])
-        answer, contracts = self.ask(arm64(flags=3 << 1), MEMFDS)
+        answer, contracts = self.ask(arm64(flags=3 << 1), "image")
         self.assertEqual(("mismatch", "64 KiB"), (contracts["page size", "4 KiB"]["result"],
                                                   contracts["page size", "4 KiB"]["kernel"]))
 
@@ -159,9 +160,25 @@ class Broken(PreflightTest):
                              ({"length": 0xffffffff}, "cut off"), ({"length": 0}, "without a kernel"),
                              ({"length": 3}, "without a kernel"), ({"protocol": 0x207}, "2.6.26"),
                              ({"magic": b"HdrX"}, "not a vmlinux"), ({"flag": 0x55aa}, "not a vmlinux"),
-                             ({"offset": 0x2c4}, "not a kernel"), ({"length": len(contents) - 1}, "cut off")), 3):
+                             ({"offset": 0x2c4}, "not a kernel"), ({"length": len(contents) - 1}, "cut off"),
+                             ({"code": 0}, "cut off"), ({"code": 0xffffffff}, "cut off"),
+                             ({"code": len(contents) // 16}, "cut off")), 3):
             with self.subTest(change=change):
                 self.unreadable(said, bzimage(contents, **change))
+
+    def test_cut_behind_payload(self):
+        # What unpacks the kernel is behind it.
+        whole = bzimage(payload("gzip", vmlinux()))[:-len(TRAILER)]
+        self.ask(whole)
+        for length in (len(whole) - 1, len(whole) - len(UNPACKER)):
+            self.unreadable("cut off", whole[:length])
+
+    def test_default_setup(self):
+        # Of old no number of sectors meant four.
+        whole = bytearray(bzimage(payload("gzip", vmlinux()), setup_sectors=4))
+        whole[0x1f1] = 0
+        self.assertEqual("yes", self.ask(bytes(whole))[0]["accepts"])
+        self.unreadable("cut off", bytes(whole[:-len(TRAILER) - 1]))
 
     def test_cut(self):
         for packer in harness.some(PACKERS, 3):
@@ -207,6 +224,28 @@ class Broken(PreflightTest):
         self.unreadable("larger than 512 MiB", bzimage(packed + struct.pack("<I", 600 << 20)))
 
 
+    # Started from here it would count the memory of this process as its own.
+    PEAK = """if True:
+        import resource, subprocess, sys
+        subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+        print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+        """
+
+    def peak(self, kernel):
+        """KiB of memory that a run takes."""
+        done = subprocess.run([sys.executable, "-c", self.PEAK, harness.TOOL, "preflight", "--kernel", kernel, GLUE],
+                              cwd=self.dir, stdout=subprocess.PIPE, check=True)
+        return int(done.stdout)
+
+    @unittest.skipIf(harness.VALGRIND, "valgrind's own memory grows")
+    def test_memory(self):
+        # The kernel is in memory once.
+        few = self.peak(self.kernel(bzimage(vmlinux())))
+        many = self.peak(self.kernel(bzimage(vmlinux(more=bytes(64 << 20)))))
+        self.assertGreater(many, 64 << 10)
+        self.assertLess(many, few + (80 << 10))
+
+
 class Contracts(PreflightTest):
     def result(self, contracts, name, image):
         self.assertIn((name, image), contracts)
@@ -215,7 +254,7 @@ class Contracts(PreflightTest):
     def test_all_well(self):
         answer, contracts = self.ask(vmlinux())
         self.assertEqual({"ok"}, {c["result"] for c in contracts.values()})
-        self.assertEqual(["KHO", "page size", "kexec-metadata", "LUO", "FLB", "IOMMU layout", "file handler",
+        self.assertEqual(["machine", "KHO", "page size", "kexec-metadata", "LUO", "FLB", "IOMMU layout", "file handler",
                           "file handler", "file handler", "verify"],
                          [c["name"] for c in answer["contracts"]])
         self.assertEqual(["kho=on", "liveupdate=on", "intel_iommu=on", "intel_iommu=sm_on"],
@@ -433,12 +472,45 @@ class Contracts(PreflightTest):
         self.assertEqual("yes", answer["accepts"])
 
     def test_machine(self):
-        answer, contracts = self.ask(vmlinux(machine=183))
-        self.assertEqual(("no", "aarch64"), (answer["accepts"], answer["kernel"]["machine"]))
-        self.assertEqual("unknown", self.result(contracts, "page size", "4 KiB"))
-        self.assertEqual("mismatch", self.result(contracts, "IOMMU layout", "iommuser-v1, format 1.0"))
-        answer, _ = self.ask(vmlinux(machine=8), MEMFDS)
-        self.assertEqual(("unknown", "other"), (answer["accepts"], answer["kernel"]["machine"]))
+        description = harness.clean("kho-v4-luo-v5")
+        harness.write_image(description, self.path("dump"))
+        harness.write_image(description, self.path("portable"), form="ikho")
+        with open(self.path("dump"), "rb") as file:
+            dump = bytearray(file.read())
+        struct.pack_into("<H", dump, 18, 183)
+        self.write("arm", dump)
+        struct.pack_into("<H", dump, 18, 243)
+        self.write("riscv", dump)
+        # Told by the file, by IOMMU records, by VT-d's tables, or not at all.
+        for image, told in (("dump", "x86_64"), (GLUE, "x86_64"), (MEMFDS, "x86_64"), ("arm", "aarch64"),
+                            ("riscv", "ELF machine 243"), ("portable", None)):
+            for machine, name in ((62, "x86_64"), (183, "aarch64"), (8, "ELF machine 8"), (243, "ELF machine 243")):
+                with self.subTest(image=image, machine=machine):
+                    answer, contracts = self.ask(vmlinux(machine=machine), image)
+                    contract = contracts["machine", told]
+                    self.assertEqual(name, contract["kernel"])
+                    self.assertEqual(told is not None, contract["essential"])
+                    self.assertEqual("ok" if told == name else "mismatch" if told else "unknown", contract["result"])
+                    # What is not x86-64 may have pages of another size.
+                    self.assertEqual("no" if told not in (name, None) else "yes" if machine == 62 else "unknown",
+                                     answer["accepts"])
+                    self.assertEqual("no" == answer["accepts"], "it is a kernel for" in str(answer["reason"]))
+                    self.assertEqual(name if machine in (62, 183) else "other", answer["kernel"]["machine"])
+        result = self.tool("preflight", "--kernel", self.kernel(arm64()), GLUE)
+        self.assertRegex(result.out, r"\ALinux 7.3.9-tiny does not accept this handover: the image is of x86_64, it is a\n"
+                                     r"kernel for aarch64\n")
+        self.assertRegex(result.out, r"(?m)^  machine +mismatch +x86_64 +aarch64$")
+        # The rest need not be known then.
+        self.assertRegex(result.out, r"\nWhat is not ok, and what happens then\n  machine x86_64: .*\n"
+                                     r"    Kexec cannot boot it [^\n]*\n\Z")
+
+    def test_machine_of_units(self):
+        """Another kind of IOMMU is of another machine."""
+        description = harness.clean("iommu-liveupdate-legacy")
+        for line, told in ((None, "x86_64"), ("set iommu[0].type = 2", "aarch64"), ("set iommu[0].type = 9", None)):
+            harness.write_image(description, self.path("image"), *filter(None, [line]), form="ikho")
+            _, contracts = self.ask(vmlinux(), "image")
+            self.assertIn(("machine", told), contracts)
 
     def test_incomplete_image(self):
         description = harness.clean("iommuser-v1-legacy")
@@ -488,6 +560,78 @@ class Contracts(PreflightTest):
         harness.write_image(harness.clean("iommuser-16k"), self.path("image"))
         answer, contracts = self.ask(vmlinux(), "image")
         self.assertEqual(("no", "mismatch"), (answer["accepts"], self.result(contracts, "page size", "16 KiB")))
+
+    def test_sessions_to_come(self):
+        # Are there none, or none yet? Only an image at the jump tells.
+        for name, luo in (("luo-no-sessions", "luo-v5"), ("kho-empty", None), ("luo-v1-no-sessions", "luo-v1")):
+            start = harness.write_image(harness.clean(name), self.path("image"))["fdt"]
+            strings = ["kho-v1", "kho-v2", "kho-v3", "luo-v1", "luo-session-v1", "luo-session-v2", "luo-flb-v1", *STRINGS]
+            for origin, accepts, words in (("outgoing", "unknown", "only in the reboot call"),
+                                           (None, "unknown", "--origin"), ("at-jump", "yes", None)):
+                options = ("--kho", start, *(("--origin", origin) if origin else ()))
+                with self.subTest(name=name, origin=origin):
+                    answer, contracts = self.ask(vmlinux(strings), "image", options)
+                    self.assertEqual(accepts, answer["accepts"], answer)
+                    self.assertEqual(accepts == "unknown", ("LUO sessions", None) in contracts)
+                    self.assertIn(words or "None", str(answer["reason"]))
+                    self.assertEqual(luo is not None, ("LUO", luo) in contracts)
+
+    def test_outgoing(self):
+        """IOMMU state before the jump: the files that it will need are looked for already."""
+        line = "ikho origin=outgoing preserved=no"
+        for name, files in (("iommuser-v1-scalable", ("iommuser-iommufd-v1", "iommuser-vfio-pci-v1")),
+                            ("iommu-v1-legacy", ("iommufd-v1", "vfio-pci-v1"))):
+            harness.write_image(harness.clean(name), self.path("image"), line + " kho=no", form="ikho")
+            handlers = [*HANDLERS, "iommu-v1", "iommufd-v1", "vfio-pci-v1"]
+            answer, contracts = self.ask(vmlinux(handlers=handlers), "image")
+            self.assertEqual(("unknown", "unknown"), (answer["accepts"], self.result(contracts, "KHO", None)))
+            self.assertIn("preflight live", answer["reason"])
+            self.assertEqual(set(files), {image for kind, image in contracts if kind == "file handler"})
+            for file in files:
+                self.assertEqual("ok", self.result(contracts, "file handler", file))
+                answer, contracts = self.ask(vmlinux(handlers=[one for one in handlers if one != file]), "image")
+                self.assertIn(self.result(contracts, "file handler", file), ("missing", "unknown"))
+            self.assertIn("liveupdate=on", [need["option"] for need in self.ask(
+                vmlinux(handlers=handlers), "image")[0]["needs"]])
+            answer, _ = self.ask(vmlinux(handlers=["memfd-v2"]), "image")
+            self.assertEqual("no", answer["accepts"])
+        # Of deleted records nothing comes.
+        self.write("deleted.desc", b"ram 0 24M\nkho kho-v4\nluo luo-v5\nabi iommuser-v1\nunit u0 mode=scalable\n"
+                                   b"domain gone deleted\ndevice 00:07.0 unit=u0 domain=gone deleted\n")
+        harness.write_image(self.path("deleted.desc"), self.path("image"), line + " kho=no", form="ikho")
+        _, contracts = self.ask(vmlinux(), "image")
+        self.assertEqual("ok", self.result(contracts, "IOMMU layout", "iommuser-v1, format 1.0"))
+        self.assertEqual([], [image for kind, image in contracts if kind == "file handler"])
+
+    def test_what_is_unknown_is_no_fact(self):
+        """What happens where both differ is only said to be so where they do."""
+        name = "iommuser-vfio-pci-v1"
+        kernel = self.kernel(vmlinux(handlers=[one for one in HANDLERS if one != name]))
+        out = self.tool("preflight", "--kernel", kernel, GLUE).out
+        self.assertNotIn("What is not ok", out)
+        self.assertRegex(out, r"\nWhat could not be told\n  file handler %s: it may be|"
+                              r"\nWhat could not be told\n  file handler %s: " % (name, name))
+        self.assertIn("\n    If they differ: each open of /dev/liveupdate answers EIO", out)
+        kernel = self.kernel(vmlinux([*STRINGS[:1], "luo-v4", *STRINGS[2:]]))
+        out = self.tool("preflight", "--kernel", kernel, GLUE).out
+        self.assertRegex(out, r"\nWhat is not ok, and what happens then\n  LUO luo-v5: ")
+        self.assertIn("\n    The next kernel panics early", out)
+        self.assertNotIn("If they differ", out)
+        self.assertNotIn("What could not be told", out)
+        # Both kinds, each under its heading; a missing name leaves no dash.
+        harness.write_image(harness.clean("iommuser-v1-scalable"), self.path("image"),
+                            "ikho origin=outgoing kho=no preserved=no", form="ikho")
+        kernel = self.kernel(vmlinux(handlers=["memfd-v2"]))
+        out = self.tool("preflight", "--kernel", kernel, "image").out
+        self.assertLess(out.index("What is not ok"), out.index("What could not be told"))
+        self.assertIn("\n  KHO: this kind of image has neither KHO nor LUO", out)
+        self.assertIn("If they differ: the next kernel boots as if nothing", out)
+        # Not an abbreviation, nor verify's.
+        subprocess.run([sys.executable, os.path.join(harness.WRITER, "write_image.py"),
+                        harness.clean("iommuser-v1-legacy"), self.path("image"), "--format", "elf",
+                        "--drop", "@page.device[0]"], check=True)
+        out = self.tool("preflight", "--kernel", self.kernel(vmlinux()), "image").out
+        self.assertRegex(out, r"verify incomplete: [^.]*\.\n    If something is wrong there: the next")
 
     def test_after_the_jump(self):
         answer, _ = self.ask(vmlinux(), GLUE.replace("jump", "incoming"))

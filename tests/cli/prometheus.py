@@ -83,9 +83,12 @@ class Metrics(harness.ToolTest):
         for status in ("ok", "warnings", "errors", "incomplete", "unreadable"):
             self.assertEqual(int(status == verified["status"]),
                              self.get(metrics, "verify_status", image=image, status=status))
-        for severity in ("error", "warning", "info"):
-            self.assertEqual(verified[severity + "s"],
+        for severity in ("error", "warning", "gap", "info"):
+            # A gap is a warning in JSON, and something of its own here.
+            gaps = verified["gaps"] if severity == "warning" else 0
+            self.assertEqual(verified[severity + "s"] - gaps,
                              self.get(metrics, "verify_findings", image=image, severity=severity))
+        self.assertEqual(verified["gaps"], sum(finding["gap"] for finding in verified["findings"]))
         counts = {}
         for finding in verified["findings"]:
             counts[finding["code"]] = counts.get(finding["code"], 0) + 1
@@ -111,6 +114,18 @@ class Metrics(harness.ToolTest):
         self.assertEqual(1, self.get(metrics, "verify_code_findings", image="image", code="DID-01", severity="error"))
         self.assertEqual(1, self.get(metrics, "handover_liveupdate_number", image="image"))
         self.assertEqual(1, self.get(metrics, "handover_kexec_number", image="image"))
+
+    def test_gaps(self):
+        symbols = harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"))
+        harness.write_image(harness.clean("iommuser-v1-legacy"), self.path("image"), drop=[symbols["pt[d0][1]"]])
+        metrics = self.agree("image")
+        count = self.get(metrics, "verify_findings", image="image", severity="gap")
+        self.assertGreater(count, 0)
+        self.assertEqual(count, self.get(metrics, "verify_code_findings", image="image", code="PT-02", severity="gap"))
+
+    def test_nothing_checked(self):
+        metrics = self.agree(os.path.join(harness.IMAGES, "legacy-postboot.ikho"))
+        self.assertEqual({0}, set(metrics["iommu_kho_dump_verify_checked"].values()))
 
     def test_labels(self):
         """Names of files may hold anything; what a terminal must not see is escaped before it is a label."""

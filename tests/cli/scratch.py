@@ -80,6 +80,9 @@ class Scratch(harness.ToolTest):
         result = self.tool("scratch", "image")
         self.assertEqual(1, result.status)
         self.assertIn("does not tell where", result.out)
+        self.assertIn("in a dump taken at the jump or later; on the host, in scratch_phys and scratch_len of "
+                      "/sys/kernel/debug/kho/out.", " ".join(result.out.split()))
+        self.assertLess(max(map(len, result.out.splitlines())), 80)
         portable = os.path.join(harness.IMAGES, "legacy-jump.ikho")
         shown = json.loads(self.tool("scratch", "--json", portable).out)
         self.assertEqual(("not-in-image", None, None), tuple(shown[key] for key in ("state", "size", "memory")))

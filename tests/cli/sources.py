@@ -17,6 +17,7 @@ MIB = 1 << 20
 GIB = 1 << 30
 DESCRIPTION = harness.clean("iommuser-v1-scalable")
 PORTABLE = os.path.join(harness.IMAGES, "legacy-glue-jump.ikho")
+INCOMING = os.path.join(harness.IMAGES, "legacy-glue-incoming.ikho")
 FORCE = "(--force shows what it still holds)"
 
 
@@ -24,6 +25,36 @@ def lime(*ranges, version=1):
     """Each (first, last, bytes) behind its header."""
     return b"".join(b"EMiL" + struct.pack("<IQQQ", version, first, last, 0) + data
                     for first, last, data in ranges)
+
+
+def elf(memory, machine=62, sections=0, info=b"", note=b""):
+    """All memory from 0 on, behind notes: VMCOREINFO, and one more of Xen's."""
+    notes = b""
+    for name, kind, content in ((b"VMCOREINFO\0", 0, info), (b"Xen\0", 0x1000001, note)):
+        if content:
+            notes += struct.pack("<III", len(name), len(content), kind)
+            notes += name + bytes(-len(name) % 4) + content + bytes(-len(content) % 4)
+    header = struct.pack("<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 4, machine, 1, 0, 64,
+                         sections, 0, 64, 56, 2, 0, 0, 0)
+    programs = struct.pack("<IIQQQQQQ", 4, 0, 4096, 0, 0, len(notes), len(notes), 4)
+    programs += struct.pack("<IIQQQQQQ", 1, 4, 8192, 0, 0, len(memory), len(memory), 4096)
+    return (header + programs).ljust(4096, b"\0") + notes.ljust(4096, b"\0") + memory
+
+
+def kdump(memory, bad):
+    """kdump-compressed, pages as they are; what is said of the bad ones is nonsense."""
+    frames = len(memory) // 4096
+    header = bytearray(8192)
+    struct.pack_into("<8sI5s", header, 0, b"KDUMP   ", 6, b"Linux")
+    header[272:278] = b"x86_64"
+    bits = (b"\xff" * (frames // 8) + bytes([(1 << frames % 8) - 1])).ljust(4096, b"\0")
+    struct.pack_into("<IIII", header, 428, 4096, 1, 2, frames)
+    struct.pack_into("<I", header, 460, 1)
+    struct.pack_into("<Q", header, 4096 + 96, frames)
+    data = len(header) + 2 * len(bits) + 24 * frames
+    descriptors = b"".join(struct.pack("<QIIQ", data + 4096 * frame, 4096, 0x80 * (frame in bad), 0)
+                           for frame in range(frames))
+    return bytes(header) + bits + bits + descriptors + memory
 
 
 class Sources(harness.ToolTest):
@@ -268,7 +299,84 @@ class Sources(harness.ToolTest):
         self.assertEqual(3, result.status)
         self.assertIn("only a portable image", result.err)
 
+    # ELF vmcores that crash a library
+
+    def test_odd_elf(self):
+        info = b"OSRELEASE=7.3.4\nPAGESIZE=4096\n"
+        for arguments in ({"info": info}, {"sections": 1024, "info": info},
+                          {"info": b"OSRELEASE=7.3.4\n.=1\n"},
+                          {"machine": 243, "info": b"OSRELEASE=7.3.4\n", "note": bytes(24)}):
+            self.write("odd.elf", elf(self.memory, **arguments))
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.expected, self.shown("odd.elf"))
+                self.assertEqual(12, self.show("odd.elf")["source"]["page_size"].bit_length() - 1)
+
+    # Memory that is there and cannot be read is not missing
+
+    def test_read_error(self):
+        fdt = int(self.expected["kho"]["fdt"], 16) >> 12
+        root = int(self.expected["root"], 16) >> 12
+        self.assertLess(len(self.memory), 4096 * 4096 * 8)
+        self.write("good.kdump", kdump(self.memory, ()))
+        self.assertEqual(self.expected, self.shown("good.kdump"))
+        for bad in harness.some((fdt, root), 2):
+            self.write("bad.kdump", kdump(self.memory, (bad,)))
+            words = "page frame %#x has" % bad
+            for command in harness.some((["show"], ["verify"], ["maps"], ["stat"], ["--list-roots"],
+                                         ["extract", "-o", "out.ikho"], ["diff", "good.kdump"]), 4):
+                with self.subTest(bad=bad, command=command):
+                    result = self.tool(*command, "bad.kdump")
+                    self.assertEqual(3, result.status, result.err)
+                    self.assertIn(words, result.err)
+                    self.assertIn(FORCE, result.err)
+                    self.assertEqual(1, result.err.count("\n"), result.err)
+                    self.assertEqual(["bad.kdump", "flat", "good.kdump"],
+                                     sorted(os.listdir(self.dir)))
+                    self.read_by_force(words, *command)
+
+    def read_by_force(self, words, *command):
+        """The same is told once, and what is left is shown, or not enough is left."""
+        result = self.tool(*command, "--force", "bad.kdump")
+        self.assertIn(result.status, (0, 1, 3), result.err)
+        told = [line for line in result.err.splitlines() if words in line]
+        self.assertEqual(1, len(told), result.err)
+        self.assertIn(": opened by --force: ", told[0])
+        if os.path.exists(self.path("out.ikho")):
+            os.unlink(self.path("out.ikho"))
+
     # Damage that --force passes over
+
+    def test_states_lost(self):
+        """Where devices stand was in the image, and is lost: that is not known, rather than that all stay."""
+        data, sections = self.sections(INCOMING)
+        states = [section for section in sections if section[1] == 5]
+        self.assertTrue(states)
+        whole = json.loads(self.good("maps", "--json", INCOMING))
+        self.assertTrue(whole["devices"])
+        for at, _, _ in harness.some(states, 2):
+            bad = bytearray(data)
+            bad[at + 41] ^= 1
+            self.write("bad.ikho", bytes(bad))
+            self.refused(3, FORCE, "maps", "bad.ikho")
+            result = self.tool("maps", "--json", "--force", "bad.ikho")
+            self.assertEqual(1, result.status, result.err)
+            maps = json.loads(result.out)
+            self.assertIs(False, maps["complete"])
+            self.assertEqual(len(whole["devices"]), len(maps["devices"]))
+            for device in maps["devices"]:
+                self.assertEqual("where the device stands was lost", device["reason"])
+                self.assertFalse(device["ranges"])
+            self.assertFalse([domain for domain in maps["domains"] if domain["ranges"]])
+            shown = self.tool("show", "--force", "bad.ikho")
+            self.assertEqual(0, shown.status)
+            self.assertIn("where they stand now was lost", " ".join(shown.out.split()))
+            self.assertNotIn("DMA through", shown.out)
+            # Another image would not tell that they are lost.
+            result = self.tool("extract", "--force", "-o", "out.ikho", "bad.ikho")
+            self.assertEqual(3, result.status)
+            self.assertIn("where its records stand is lost", result.err)
+            self.assertFalse(os.path.exists(self.path("out.ikho")))
+
 
     def test_cut_elf(self):
         harness.write_image(DESCRIPTION, self.path("image"), "amend memfd m0 fill=x")
@@ -309,9 +417,9 @@ class Sources(harness.ToolTest):
         self.assertEqual("incomplete", report["status"])
         self.assertEqual(0, report["errors"])
 
-    def sections(self):
+    def sections(self, path=PORTABLE):
         """(offset, type, stored bytes) of each section of the portable image."""
-        with open(PORTABLE, "rb") as file:
+        with open(path, "rb") as file:
             data = file.read()
         at, found = 64, []
         while at < len(data):

@@ -19,6 +19,7 @@ PACKERS = {"gzip": ["gzip", "-n", "-f", "-9"], "bzip2": ["bzip2", "-9"], "lzma":
 TEXT, RODATA, DATA = 0xffffffff81000000, 0xffffffff81400000, 0xffffffff81600000
 STRINGS = ["kho-v4", "luo-v5", "kexec-metadata", "memblock-v1", "reserve-mem-v1"]
 HANDLERS = ["memfd-v2", "iommuser-iommufd-v1", "iommuser-v1", "iommuser-vfio-pci-v1"]
+UNPACKER, TRAILER = b"\xf4" * 99, b"trailing junk"
 BANNER = "Linux version 7.3.9-tiny (who@where) (some compiler) #1 SMP\n"
 
 
@@ -72,17 +73,21 @@ def payload(packer, data):
 
 
 def bzimage(contents, version="7.3.9-tiny (who@where) #1 SMP", setup_sectors=3, **changes):
+    """Setup code, then what runs: something, the payload, and what unpacks it. Signatures may follow."""
+    code = bytes(0x2c0) + contents + UNPACKER
+    code = code.ljust(-(-len(code) // 16) * 16, b"\0")
     field = {"offset": 0x2c0, "length": len(contents), "protocol": 0x20f, "magic": b"HdrS", "flag": 0xaa55,
-             **changes}
-    image = bytearray((setup_sectors + 1) * 512 + 0x2c0)
+             "code": len(code) // 16, **changes}
+    image = bytearray((setup_sectors + 1) * 512) + code
     image[0x1f1] = setup_sectors
+    struct.pack_into("<I", image, 0x1f4, field["code"])
     struct.pack_into("<H", image, 0x1fe, field["flag"])
     image[0x202:0x206] = field["magic"]
     struct.pack_into("<H", image, 0x206, field["protocol"])
     struct.pack_into("<H", image, 0x20e, 0x300 - 0x200)
     image[0x300:0x300 + len(version)] = version.encode()
     struct.pack_into("<II", image, 0x248, field["offset"], field["length"])
-    return bytes(image) + contents + b"trailing junk"
+    return bytes(image) + TRAILER
 
 
 def arm64(strings=STRINGS, flags=2 << 0):

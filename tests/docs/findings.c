@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "report.h"
 
 /* What an area is about, and what its codes have in common. */
 static const struct {
@@ -29,18 +30,6 @@ static const struct {
 	  "holds KHO's memory map can tell; the streams of debugfs do not." },
 	{ "SEAL", "checksums", "The CRC-32 of the root and of each page of records." },
 };
-
-static const char *severity_words(enum iommuser_severity severity)
-{
-	static const char *const words[] = {
-		[IOMMUSER_INFO] = "information",
-		[IOMMUSER_WARNING] = "warning",
-		[IOMMUSER_INCOMPLETE] = "incomplete",
-		[IOMMUSER_ERROR] = "error",
-	};
-
-	return words[severity];
-}
 
 /* Text is put into Markdown as it is, but for what would be read as markup. */
 static void put_character(char c)
@@ -120,8 +109,7 @@ static void put_code(enum iommuser_finding_id id, const char *common)
 	const struct explanation *words = explain_id(id);
 	const char *afterwards = explain_afterwards(id);
 
-	printf("\n### %s\n\n**%s**: ", iommuser_finding_code(id),
-	       severity_words(iommuser_finding_severity(id)));
+	printf("\n### %s\n\n**%s**: ", iommuser_finding_code(id), severity_words(id));
 	put_message(words->message);
 	fputs("\n\n", stdout);
 	put_text(words->meaning);
@@ -170,8 +158,9 @@ static const char head[] =
 	"image in the first place is in [capture.md](capture.md).\n"
 	"\n"
 	"**Before the kexec** an error means: do not start it. Nothing is lost as long as the old kernel runs;\n"
-	"guests go on. Warnings and information do not stop a live update. *Incomplete* means that nothing wrong\n"
-	"was found in what the image holds, but that it lacks pages: take a better image, and do not take it for a yes.\n"
+	"guests go on. Warnings and information do not stop a live update. A *gap* means that the image lacks something\n"
+	"that is needed. The verdict is then INCOMPLETE, as it is, without any finding, when there was nothing to check: take\n"
+	"a better image, and do not take it for a yes.\n"
 	"\n"
 	"**When the kernel refuses to preserve** a file with EIO, its log names a code too. Nothing was\n"
 	"preserved then and the guest goes on; what is said under *What to do* holds.\n"
@@ -183,9 +172,12 @@ static const char head[] =
 	"| severity | verify says | exit status | live update |\n"
 	"| --- | --- | --- | --- |\n"
 	"| error | ERRORS | 1 | no |\n"
-	"| incomplete | INCOMPLETE | 1 | not on the strength of this image |\n"
+	"| gap | INCOMPLETE | 1 | not on the strength of this image |\n"
 	"| warning | WARNINGS | 0 | yes; look at it by daylight |\n"
-	"| information | OK | 0 | yes |\n";
+	"| info | OK | 0 | yes |\n"
+	"\n"
+	"The severity stands before each sentence below; where findings of one code differ, what makes the difference\n"
+	"stands beside it. In JSON a gap has the severity `warning`, and `gap` is true.\n";
 
 int main(void)
 {

@@ -38,7 +38,9 @@ def wrong_sections(page):
         words = told(code)
         section = plain(text)
         afterwards = words.get("afterwards")
-        if not all(plain(words[key]) in section for key in ("meaning", "action")):
+        if not plain(text).startswith("**%s**: " % plain(words["severity_text"])):
+            wrong.append(code + " (severity)")
+        elif not all(plain(words[key]) in section for key in ("meaning", "action")):
             wrong.append(code)
         elif afterwards and plain(afterwards) not in section and (
                 "Once the kexec" in section or plain(afterwards) not in plain(areas[code.split("-")[0]])):

@@ -78,12 +78,15 @@ class Image:
 
     def run_json(self, command, *options, **settings):
         status, text = self.run(command, "--json", *options, **settings)
-        if status == 3 and not text:
-            return status, None
         try:
-            return status, json.loads(text)
+            answer = json.loads(text)
         except ValueError as error:
             raise Failure("%s --json: %s" % (command, error)) from error
+        if status == 3:
+            require(set(answer) == {"error", "exit_status"} and answer["error"],
+                    "%s --json: no answer, and no reason: %s", command, text[:200])
+            return status, None
+        return status, answer
 
 
 def require(condition, text, *values):

@@ -60,6 +60,21 @@ offers 'vmlinuz' preflight image.ikho --kernel vm
 offers 'image.ikho' extract -o im
 offers '' show --limit ''
 offers '' show --kho ''
-[ "$cases" -ge 20 ] || failed=1
+offers '' translate im
+offers '' translate 00:04.0 im
+offers 'image.ikho' translate 00:04.0 0x1000 im
+offers 'image.ikho' translate --abi iommuser-v1 00:04.0 --color = never 0x1000 im
+offers '' translate --origin = at-jump 00:04.0 im
+offers 'image.ikho' maps im
+offers 'image.ikho' maps 00:04.0 im
+offers 'image.ikho' diff live.ikho im
+offers '' image.ikho ver
+offers '' scratch --fo
+offers '' graph --prom
+offers '--prometheus' verify --prom
+offers '--prometheus' --prom
+offers '--limit --list-roots --luo' show --l
+offers '--luo' stat image.ikho --l
+[ "$cases" -ge 35 ] || failed=1
 echo "$cases completions tried"
 exit $failed

@@ -76,6 +76,29 @@ class Words(unittest.TestCase):
                          "manual page")
         self.assertEqual({option for option in options if option.startswith("--")}, completed("-"), "completion")
 
+    def test_options_of_each_command(self):
+        """The completion offers what the tool takes, and the command's help tells it."""
+        # No run gets far: the image is not there, and no file is called "".
+        operands = {"translate": ["00:04.0", "0x0", "/nonexistent"], "diff": ["/nonexistent"] * 2, "capture": []}
+        values = {"--limit": "1", "--output": "", "--kernel": "vmlinuz", "--kho": "0x1000", "--luo": "0x1000",
+                  "--flb": "0x1000", "--abi": "iommuser-v1", "--vtd-root": "0x1000", "--map": "0:0x0:4096",
+                  "--qemu-ram": "pc", "--page-size": "4K", "--origin": "unknown", "--explain": "KHO-01"}
+        refused = 0
+        for command in sorted(self.commands_of_help()):
+            offered = completed(command, "-")
+            told = re.search(r"^Takes (.*?)(?: and)? ?the options that all", run(command, "--help").stdout, re.M)
+            for option in sorted(completed("-") - {"--help", "--version", "--schema"}):
+                done = run(command, option, *([values[option]] if option in values else []),
+                           *operands.get(command, ["/nonexistent"]))
+                self.assertIn(done.returncode, (2, 3), (command, option))
+                takes = not re.search(r"does not go with|is a command of its own|takes no command", done.stderr)
+                self.assertEqual(takes, option in offered, (command, option, done.stderr))
+                refused += not takes
+            some = set(re.findall(r"-[a-z-]+", told.group(1).replace("-o", "--output")))
+            self.assertEqual(offered & {"--limit", "--force", "--output", "--prometheus", "--kernel", "--svg"}, some,
+                             command)
+        self.assertGreater(refused, 40)
+
     def test_values(self):
         for option, line in (("--abi", "--flb PHYS --abi NAME"), ("--origin", "--origin WHEN"),
                              ("--page-size", "--page-size SIZE"), ("--qemu-ram", "--qemu-ram MACHINE")):
@@ -109,6 +132,16 @@ class Words(unittest.TestCase):
         self.assertEqual(["0", "1", "2", "3", "4"], re.findall(r"^\.It (\d)$", section, re.M))
         header = read("tools", "iommu-kho-dump", "options.h")
         self.assertEqual(["0", "1", "2", "3", "4"], re.findall(r"^#define EXIT_\w+ (\d)$", header, re.M))
+
+    def test_states(self):
+        found = re.search(r"^static const char \*const state_names\[\] = \{(.*?)\};",
+                          read("tools", "iommu-kho-dump", "model-iommu.c"), re.S | re.M)
+        states = set(re.findall(r'"([a-z-]+)"', found.group(1)))
+        self.assertEqual(9, len(states))
+        section = re.search(r"^\.Sh STATES\n(.*?)^\.Sh", self.man, re.S | re.M).group(1)
+        self.assertEqual(states, set(re.findall(r"^\.It ([a-z-]+)$", section, re.M)))
+        table = re.search(r"^\| state \|.*?\n\n", read("docs", "tool-tour.md"), re.S | re.M).group(0)
+        self.assertEqual(states | {"state"}, set(re.findall(r"^\| ([a-z-]*[a-z]) \|", table, re.M)))
 
     def test_documents_use_words_that_exist(self):
         options = self.options_of_help()

@@ -328,7 +328,44 @@ static void targets(void **state)
 	assert_int_equal(lstat(test_path("link"), &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 	source_close(open_image("image"));
+	assert_true(whole_file_replaces(test_path("link"), test_path("image")));
+	assert_true(whole_file_replaces(test_path("image"), test_path("link")));
 	assert_int_equal(unlink(test_path("link")), 0);
+	assert_int_equal(count_test_files(), 1);
+	assert_false(whole_file_replaces(test_path("link"), test_path("image")));
+	assert_false(whole_file_replaces(test_path("image"), test_path("link")));
+	assert_false(whole_file_replaces(test_path("image"), "/dev/null"));
+}
+
+/* Also when there is no file yet where it leads. */
+static void dangling_links(void **state)
+{
+	struct ikho_writer *writer;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(unlink(test_path("image")), 0);
+	assert_int_equal(symlink(test_path("second"), test_path("first")), 0);
+	assert_int_equal(symlink("image", test_path("second")), 0);
+	writer = create("first", 12);
+	assert_non_null(writer);
+	finish(writer);
+	assert_int_equal(lstat(test_path("first"), &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_int_equal(lstat(test_path("image"), &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	source_close(open_image("image"));
+	/* In a circle, and to a place that is not there. */
+	assert_int_equal(unlink(test_path("second")), 0);
+	assert_int_equal(symlink(test_path("first"), test_path("second")), 0);
+	assert_null(create("first", 12));
+	assert_int_equal(unlink(test_path("second")), 0);
+	assert_int_equal(symlink("no/such/place", test_path("second")), 0);
+	assert_null(create("first", 12));
+	assert_non_null(strstr(message, "directory"));
+	assert_int_equal(lstat(test_path("second"), &st), 0);
+	assert_int_equal(unlink(test_path("first")), 0);
+	assert_int_equal(unlink(test_path("second")), 0);
 	assert_int_equal(count_test_files(), 1);
 }
 
@@ -429,6 +466,7 @@ int main(void)
 		cmocka_unit_test(full_disk),
 		cmocka_unit_test(abandoned),
 		cmocka_unit_test(targets),
+		cmocka_unit_test(dangling_links),
 		cmocka_unit_test(bad_hints),
 	};
 

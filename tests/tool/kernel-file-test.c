@@ -250,68 +250,79 @@ static bool is_lz4_end(size_t format, const u8 *packed, size_t length)
 	return length == 8 + le32toh(first);
 }
 
-static void test_cut(void **state)
+/* Each format's packed bytes, one after the other. */
+static void for_each_format(void (*check)(size_t format, u8 *packed, size_t size))
 {
 	u8 plain[PLAIN_SIZE], packed[ROOM];
-	struct kernel_buffer out;
-	size_t i, size, used, length;
+	size_t i;
 
-	(void)state;
 	fill(plain);
-	for (i = 0; i < NR_FORMATS; i++) {
-		size = formats[i].pack(plain, packed);
-		for (length = 0; length < size; length++) {
-			if (is_lz4_end(i, packed, length))
-				continue;
-			assert_int_equal(unpack(i, packed, length, 1 << 20, &used, &out),
-					 KERNEL_UNREADABLE);
-		}
-	}
+	for (i = 0; i < NR_FORMATS; i++)
+		check(i, packed, formats[i].pack(plain, packed));
+}
+
+static void check_unreadable(size_t format, const u8 *packed, size_t size, size_t limit)
+{
+	struct kernel_buffer out;
+	size_t used;
+
+	assert_int_equal(unpack(format, packed, size, limit, &used, &out), KERNEL_UNREADABLE);
+}
+
+static void check_cut(size_t format, u8 *packed, size_t size)
+{
+	size_t length;
+
+	for (length = 0; length < size; length++)
+		if (!is_lz4_end(format, packed, length))
+			check_unreadable(format, packed, length, 1 << 20);
+}
+
+static void test_cut(void **state)
+{
+	(void)state;
+	for_each_format(check_cut);
 }
 
 /* Whatever becomes of it, nothing is read or written beyond its bounds. */
+static void check_damaged(size_t format, u8 *packed, size_t size)
+{
+	struct kernel_buffer out;
+	size_t used, at, refused = 0;
+
+	for (at = 0; at < size; at += at < 100 ? 1 : 7) {
+		packed[at] ^= 0xff;
+		if (unpack(format, packed, size, 1 << 20, &used, &out) == KERNEL_OK)
+			free(out.data);
+		else
+			refused++;
+		packed[at] ^= 0xff;
+	}
+	assert_true(refused > 8);
+}
+
 static void test_damaged(void **state)
 {
-	u8 plain[PLAIN_SIZE], packed[ROOM];
-	struct kernel_buffer out;
-	size_t i, size, used, at, refused;
-	u8 kept;
-
 	(void)state;
-	fill(plain);
-	for (i = 0; i < NR_FORMATS; i++) {
-		size = formats[i].pack(plain, packed);
-		refused = 0;
-		for (at = 0; at < size; at += at < 100 ? 1 : 7) {
-			kept = packed[at];
-			packed[at] ^= 0xff;
-			if (unpack(i, packed, size, 1 << 20, &used, &out) == KERNEL_OK)
-				free(out.data);
-			else
-				refused++;
-			packed[at] = kept;
-		}
-		assert_true(refused > 8);
-	}
+	for_each_format(check_damaged);
+}
+
+static void check_limit(size_t format, u8 *packed, size_t size)
+{
+	struct kernel_buffer out;
+	size_t used, limit;
+
+	for (limit = 0; limit < PLAIN_SIZE; limit += limit < 64 ? 1 : 500)
+		check_unreadable(format, packed, size, limit);
+	/* One byte of room is wanted before a decoder finds out that it is at its end. */
+	assert_int_equal(unpack(format, packed, size, PLAIN_SIZE + 1, &used, &out), KERNEL_OK);
+	free(out.data);
 }
 
 static void test_limit(void **state)
 {
-	u8 plain[PLAIN_SIZE], packed[ROOM];
-	struct kernel_buffer out;
-	size_t i, size, used, limit;
-
 	(void)state;
-	fill(plain);
-	for (i = 0; i < NR_FORMATS; i++) {
-		size = formats[i].pack(plain, packed);
-		for (limit = 0; limit < PLAIN_SIZE; limit += limit < 64 ? 1 : 500)
-			assert_int_equal(unpack(i, packed, size, limit, &used, &out),
-					 KERNEL_UNREADABLE);
-		/* One byte of room is wanted before a decoder finds out that it is at its end. */
-		assert_int_equal(unpack(i, packed, size, PLAIN_SIZE + 1, &used, &out), KERNEL_OK);
-		free(out.data);
-	}
+	for_each_format(check_limit);
 }
 
 /* Fields of lzop's header and blocks. */

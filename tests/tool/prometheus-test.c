@@ -87,11 +87,12 @@ static void findings_are_counted_by_code_and_severity(void **state)
 	put_number(metrics.checked, "records", 12);
 	text = print(&metrics);
 	assert_non_null(strstr(text, "verify_findings{image=\"x\",severity=\"error\"} 2\n"));
-	assert_non_null(strstr(text, "verify_findings{image=\"x\",severity=\"warning\"} 2\n"));
+	assert_non_null(strstr(text, "verify_findings{image=\"x\",severity=\"warning\"} 1\n"));
+	assert_non_null(strstr(text, "verify_findings{image=\"x\",severity=\"gap\"} 1\n"));
 	assert_non_null(strstr(text, "verify_findings{image=\"x\",severity=\"info\"} 0\n"));
 	assert_non_null(strstr(text, "{image=\"x\",code=\"CHAIN-16\",severity=\"error\"} 2\n"));
 	assert_non_null(strstr(text, "{image=\"x\",code=\"CHAIN-16\",severity=\"warning\"} 1\n"));
-	assert_non_null(strstr(text, "severity=\"incomplete\"} 1\n"));
+	assert_non_null(strstr(text, "severity=\"gap\"} 1\n"));
 	assert_non_null(strstr(text, "verify_checked{image=\"x\",what=\"records\"} 12\n"));
 	assert_non_null(strstr(
 		text,

@@ -151,6 +151,32 @@ static void severities_have_names(void **state)
 	assert_string_equal(severity_name(IOMMUSER_INFO), "info");
 }
 
+static void gaps_are_told_from_warnings(void **state)
+{
+	unsigned int id, gaps = 0;
+	const char *words, *word;
+	size_t length;
+
+	(void)state;
+	assert_string_equal(severity_word(IOMMUSER_ERROR), "error");
+	assert_string_equal(severity_word(IOMMUSER_INCOMPLETE), "gap");
+	assert_string_equal(severity_word(IOMMUSER_WARNING), "warning");
+	assert_string_equal(severity_word(IOMMUSER_INFO), "info");
+	for (id = 0; id < IOMMUSER_NR_FINDINGS; id++) {
+		words = severity_words((enum iommuser_finding_id)id);
+		word = severity_word(iommuser_finding_severity((enum iommuser_finding_id)id));
+		length = strlen(word);
+		gaps += strstr(words, "INCOMPLETE") != NULL;
+		assert_int_equal(strncmp(words, word, length), 0);
+		assert_true(words[length] == '\0' || words[length] == ':' || words[length] == ';');
+	}
+	assert_true(gaps > 5);
+	assert_string_equal(severity_words(IOMMUSER_FINDING_LUO_UNREADABLE),
+			    "gap: makes the verdict INCOMPLETE");
+	assert_string_equal(severity_words(IOMMUSER_FINDING_KHO_NOT_SELF_REFERENT),
+			    "error; a warning in an image taken after boot");
+}
+
 static void a_finding_keeps_its_own_severity(void **state)
 {
 	const struct iommuser_finding finding = {
@@ -334,6 +360,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_cut_in_two),
 		cmocka_unit_test(status_follows_the_worst_finding),
 		cmocka_unit_test(severities_have_names),
+		cmocka_unit_test(gaps_are_told_from_warnings),
 		cmocka_unit_test(a_finding_keeps_its_own_severity),
 		cmocka_unit_test(the_number_kept_is_bounded_the_counts_are_not),
 		cmocka_unit_test(details_are_escaped_and_cut),

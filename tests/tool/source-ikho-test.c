@@ -741,6 +741,69 @@ static void every_bit_of_states(void **state)
 	assert_opens(&blob);
 }
 
+static bool loses_states(struct blob *blob, size_t size)
+{
+	struct source_options options = {.force = true};
+	char text[300];
+	struct source *source;
+	bool lost;
+
+	blob_save(blob, test_path("image"), size);
+	source = source_open(test_path("image"), &options, text, sizeof(text));
+	if (!source)
+		fail_msg("%s", text);
+	lost = source_states_lost(source);
+	assert_true(!lost || !source_hints(source)->has_states);
+	source_close(source);
+	return lost;
+}
+
+static struct blob states_and_memory(const char *text, u32 minor)
+{
+	struct blob blob = ikho_header(minor, 4096);
+	u8 page[4096];
+
+	fill_page(page, sizeof(page), 3);
+	ikho_section(&blob, INFO, 0, 0, 0, text, strlen(text));
+	states_at[0] = ikho_section(&blob, PAGES, 0, 1, 0x3000, page, sizeof(page));
+	states_at[1] = blob.size;
+	if (minor)
+		add_states(&blob, 0, 2, 1, 0, unit_states, 1);
+	states_at[2] = blob.size;
+	ikho_end(&blob, minor ? 3 : 2, 4096);
+	return blob;
+}
+
+/* By force: what said where records stand is gone, which is not the same as that nothing did. */
+static void lost_states(void **test_state)
+{
+	struct blob blob = states_and_memory(STATES_INFO, 1);
+
+	(void)test_state;
+	assert_false(loses_states(&blob, blob.size));
+	for (size_t size = states_at[1]; size < blob.size; size++)
+		assert_true(loses_states(&blob, size));
+	for (size_t byte = states_at[1]; byte < states_at[2]; byte++) {
+		blob.data[byte] ^= 1;
+		assert_true(loses_states(&blob, blob.size));
+		blob.data[byte] ^= 1;
+	}
+	/* The minor says that there are none; but its CRC is wrong. */
+	blob_put_le(&blob, 12, 0, 4);
+	assert_true(loses_states(&blob, blob.size));
+	blob_free(&blob);
+	/* There never were any. */
+	blob = states_and_memory(STATES_INFO, 0);
+	assert_false(loses_states(&blob, blob.size));
+	assert_false(loses_states(&blob, states_at[2] + 10));
+	blob_free(&blob);
+	blob = states_and_memory("origin=at-jump\nflb=0x3000\n", 0);
+	blob_put_le(&blob, 12, 1, 4);
+	ikho_seal_file(&blob);
+	assert_false(loses_states(&blob, states_at[2] + 10));
+	blob_free(&blob);
+}
+
 /* More sections of states than are kept decoded. */
 static void many_sections_of_states(void **test_state)
 {
@@ -763,8 +826,10 @@ static void many_sections_of_states(void **test_state)
 		assert_int_equal(source_state(source, 2, i * 7 % 300, &state), SOURCE_OK);
 		assert_int_equal(state, i * 7 % 300 / 3 % 7);
 	}
+	assert_null(source_broken(source));
 	blob_save(&blob, test_path("image"), 100);
 	assert_int_equal(source_state(source, 2, 0, &state), SOURCE_FAILED);
+	assert_non_null(source_broken(source));
 	source_close(source);
 	blob_free(&blob);
 }
@@ -792,6 +857,7 @@ int main(void)
 		cmocka_unit_test(states_are_read),
 		cmocka_unit_test(states_rules),
 		cmocka_unit_test(every_bit_of_states),
+		cmocka_unit_test(lost_states),
 		cmocka_unit_test(many_sections_of_states),
 	};
 

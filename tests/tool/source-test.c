@@ -234,6 +234,201 @@ static void elf_overlap(void **state)
 	blob_free(&elf);
 }
 
+/* The second of two program headers is for notes, at the end of the file. */
+static struct blob elf_with_notes(u32 machine, const void *notes, size_t length)
+{
+	static const struct elf_segment two[] = {{0x10000, 0x10000, 0x10000}, {0x40000, 0x1000, 0x1000}};
+	struct blob elf = build_elf(machine, two, 2, false);
+	size_t program = 64 + 56;
+
+	blob_put_le(&elf, program, 4, 4);
+	blob_put_le(&elf, program + 8, elf.size, 8);
+	blob_put_le(&elf, program + 24, 0, 8);
+	blob_put_le(&elf, program + 32, length, 8);
+	blob_put_le(&elf, program + 40, length, 8);
+	blob_append(&elf, notes, length);
+	return elf;
+}
+
+static void add_note(struct blob *notes, const char *name, u32 type, const void *content, size_t length)
+{
+	size_t start = notes->size, name_size = strlen(name) + 1;
+
+	blob_put_le(notes, start, name_size, 4);
+	blob_put_le(notes, start + 4, length, 4);
+	blob_put_le(notes, start + 8, type, 4);
+	blob_put(notes, start + 12, name, name_size);
+	start += 12 + (name_size + 3) / 4 * 4;
+	blob_put(notes, start, content, length);
+	if (length % 4)
+		blob_put(notes, start + length, "\0\0\0", 4 - length % 4);
+}
+
+static struct blob elf_with_info(u32 machine, const char *text)
+{
+	struct blob notes = {0}, elf;
+
+	add_note(&notes, "CORE", 1, "\1\2\3\4\5", 5);
+	add_note(&notes, "VMCOREINFO", 0, text, strlen(text));
+	elf = elf_with_notes(machine, notes.data, notes.size);
+	blob_free(&notes);
+	return elf;
+}
+
+static void check_page_shift(struct blob elf, u32 wanted)
+{
+	struct source *source = open_saved(&elf, elf.size);
+
+	if (!source)
+		fail_msg("%s", message);
+	assert_int_equal(source_page_shift(source), wanted);
+	assert_page(source, 0x11000);
+	source_close(source);
+	blob_free(&elf);
+}
+
+static void elf_page_size(void **state)
+{
+	struct source_options options = {.page_shift = 16};
+	struct blob elf = elf_with_info(MACHINE_AARCH64, "PAGESIZE=16384\n");
+	struct source *source;
+
+	(void)state;
+	blob_save(&elf, test_path("image"), elf.size);
+	source = source_open(test_path("image"), &options, message, sizeof(message));
+	assert_non_null(source);
+	/* What the user says comes first. */
+	assert_int_equal(source_page_shift(source), 16);
+	source_close(source);
+	blob_free(&elf);
+	check_page_shift(elf_with_info(MACHINE_X86_64, "OSRELEASE=6.19\nPAGESIZE=4096\nSYMBOL(a)=1\n"), 12);
+	check_page_shift(elf_with_info(MACHINE_AARCH64, "OSRELEASE=6.19\nPAGESIZE=16384\n"), 14);
+	check_page_shift(elf_with_info(MACHINE_AARCH64, "PAGESIZE=65536"), 16);
+	check_page_shift(elf_with_info(MACHINE_AARCH64, "PAGESIZE=65536\nPAGESIZE=4096\n"), 16);
+	/* Nothing is said, or of something else. */
+	check_page_shift(elf_with_info(MACHINE_AARCH64, "XPAGESIZE=65536\nPAGESIZE=\nPAGESIZE\n\n\n"), 12);
+	check_page_shift(elf_with_info(MACHINE_AARCH64, ""), 12);
+}
+
+static void elf_wrong_page_size(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *word;
+	} cases[] = {
+		{"PAGESIZE=8192\n", "pages of 8192 bytes"},
+		{"PAGESIZE=0\n", "pages of 0 bytes"},
+		{"PAGESIZE=4294971392\n", "not supported"},
+		{"PAGESIZE=18446744073709555712\n", "PAGESIZE"},
+		{"PAGESIZE=-4096\n", "PAGESIZE"},
+		{"PAGESIZE=4096x\n", "PAGESIZE"},
+		{"PAGESIZE=0x1000\n", "PAGESIZE"},
+		{"PAGESIZE= 4096\n", "PAGESIZE"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct blob elf = elf_with_info(MACHINE_AARCH64, cases[i].line);
+
+		blob_save(&elf, test_path("image"), elf.size);
+		assert_refused(test_path("image"), cases[i].word);
+		blob_free(&elf);
+	}
+}
+
+/* Notes and headers that have crashed a library that reads them. */
+static void elf_odd_notes(void **state)
+{
+	static const char *const lines[] = {".=1\n", "OSRELEASE=1\n.=1\n", "a..b=1\n", "a.=1\n", "=\n", "..=\n",
+					    "a=1\na.b=2\na.b.c=3\n", "SYMBOL()=\nSIZE(.)=x\n", "\n=\n.\n"};
+	static const u32 machines[] = {0, 3, 8, 21, 22, 40, MACHINE_X86_64, MACHINE_AARCH64, 243, 0xffff};
+	struct blob notes = {0}, elf;
+	u8 crash_info[24] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		check_page_shift(elf_with_info(MACHINE_X86_64, lines[i]), 12);
+	add_note(&notes, "VMCOREINFO", 0, "OSRELEASE=1\n", 12);
+	add_note(&notes, "Xen", 0x1000001, crash_info, sizeof(crash_info));
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		check_page_shift(elf_with_notes(machines[i], notes.data, notes.size), 12);
+	elf = elf_with_notes(MACHINE_X86_64, notes.data, notes.size);
+	/* Section headers that the file does not have. */
+	blob_put_le(&elf, 40, 1024, 8);
+	check_page_shift(elf, 12);
+	elf = elf_with_notes(MACHINE_X86_64, notes.data, notes.size);
+	blob_put_le(&elf, 40, ~0ULL, 8);
+	blob_put_le(&elf, 58, 0xffff, 2);
+	blob_put_le(&elf, 60, 0xffff, 2);
+	blob_put_le(&elf, 62, 0xfffe, 2);
+	check_page_shift(elf, 12);
+	/* Notes cut anywhere, or longer than there is room for. */
+	for (size_t length = 0; length < notes.size; length++)
+		check_page_shift(elf_with_notes(MACHINE_X86_64, notes.data, length), 12);
+	for (size_t field = 0; field < 8; field += 4) {
+		for (u32 length = UINT32_MAX; length > UINT32_MAX - 8; length--) {
+			struct blob bad = blob_copy(&notes);
+
+			blob_put_le(&bad, field, length, 4);
+			check_page_shift(elf_with_notes(MACHINE_X86_64, bad.data, bad.size), 12);
+			blob_free(&bad);
+		}
+	}
+	blob_free(&notes);
+}
+
+static void elf_machine(void **state)
+{
+	struct blob files[] = {elf_with_info(MACHINE_X86_64, ""), elf_with_info(MACHINE_AARCH64, "")};
+	static const u32 wanted[] = {MACHINE_X86_64, MACHINE_AARCH64};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct source *source = open_saved(&files[i], files[i].size);
+
+		assert_non_null(source);
+		assert_int_equal(source_machine(source), wanted[i]);
+		source_close(source);
+		blob_free(&files[i]);
+	}
+}
+
+/* A file that is cut while it is read does not lack memory: nothing that it says counts. */
+static void elf_shrinks(void **state)
+{
+	struct blob elf = build_elf(MACHINE_X86_64, segments, NR_SEGMENTS, false);
+	u8 small[8], page[4096];
+
+	(void)state;
+	for (u32 how = 0; how < 4; how++) {
+		struct source *source = open_saved(&elf, elf.size);
+		struct iommuser_env env;
+
+		assert_non_null(source);
+		env = source_env(source);
+		assert_missing(source, 0x4000, 8);
+		assert_page(source, 0x101000);
+		assert_null(source_broken(source));
+		assert_int_equal(truncate(test_path("image"), 4096), 0);
+		if (how == 0)
+			assert_int_equal(source_read(source, 0x1000, page, sizeof(page)), SOURCE_FAILED);
+		else if (how == 1)
+			assert_int_equal(source_read(source, 0x1000, small, sizeof(small)), SOURCE_FAILED);
+		else if (how == 2)
+			assert_null(source_map(source, 0x1000, 8));
+		else
+			assert_null(env.map(env.ctx, 0x1000, 4096));
+		assert_int_equal(source_last_status(source), SOURCE_FAILED);
+		assert_non_null(source_broken(source));
+		assert_non_null(strstr(source_broken(source), "0x1000"));
+		/* The first one is told. */
+		assert_int_equal(source_read(source, 0x3000, page, sizeof(page)), SOURCE_FAILED);
+		assert_non_null(strstr(source_broken(source), "0x1000"));
+		source_close(source);
+	}
+	blob_free(&elf);
+}
+
 static const u64 frames[] = {1, 2, 3 | ZERO_FRAME, 5, 100, 101, 40000};
 #define NR_FRAMES (sizeof(frames) / sizeof(frames[0]))
 
@@ -366,8 +561,10 @@ static void kdump_bad_descriptor(void **state)
 		blob_put_le(&bad, descriptors + 24 + cases[i].field, cases[i].value, cases[i].width);
 		source = open_saved(&bad, bad.size);
 		if (source) {
+			assert_null(source_broken(source));
 			assert_int_equal(source_read(source, 0x2000, page, 4096), SOURCE_FAILED);
 			assert_true(strlen(source_error(source)) > 0);
+			assert_string_equal(source_broken(source), source_error(source));
 			assert_null(source_map(source, 0x2000, 8));
 			assert_int_equal(source_last_status(source), SOURCE_FAILED);
 			assert_page(source, 0x1000);
@@ -408,6 +605,48 @@ static void kdump_bad_header(void **state)
 		blob_free(&bad);
 	}
 	blob_free(&kdump);
+}
+
+/* libkdumpfile 0.5.1 dies of such a line, in VMCOREINFO itself up to version 3 and in notes from 4 on. */
+static void kdump_line_with_a_dot(void **state)
+{
+	static const struct {
+		const char *name; /* of a note, or NULL */
+		const char *text;
+		bool opens;
+	} cases[] = {
+		{NULL, ".=1\n", false},	      {NULL, "a=1\n.b=2\n", false},	    {NULL, "a.b=.\nc=.d\n", true},
+		{"VMCOREINFO", ".=1\n", false},	      {"VMCOREINFO", "a=1\n.", false},	    {"VMCOREINFO_XEN", ".=1\n", false},
+		{"VMCOREINFO", "OFFSET(a.b)=.1\n", true}, {"VMCOREINFO", "", true},	    {"CORE", "\n.=1\n", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct blob kdump = small_kdump(false), notes = {0};
+		struct source *source;
+
+		/* Behind one that is of no interest. */
+		add_note(&notes, "CORE", 1, "\n.\n", 3);
+		add_note(&notes, cases[i].name ? cases[i].name : "CORE", 0, cases[i].text, strlen(cases[i].text));
+		if (!cases[i].name) {
+			blob_put_le(&kdump, 8, 3, 4);
+			blob_put_le(&kdump, 4096 + 32, kdump.size, 8);
+			blob_put_le(&kdump, 4096 + 40, strlen(cases[i].text), 8);
+			blob_append(&kdump, cases[i].text, strlen(cases[i].text));
+		} else {
+			blob_put_le(&kdump, 4096 + 48, kdump.size, 8);
+			blob_put_le(&kdump, 4096 + 56, notes.size, 8);
+			blob_append(&kdump, notes.data, notes.size);
+		}
+		source = open_saved(&kdump, kdump.size);
+		if (!cases[i].opens && (source || !strstr(message, "begins with a dot")))
+			fail_msg("case %zu: \"%s\"", i, message);
+		if (cases[i].opens && !source)
+			fail_msg("case %zu: %s", i, message);
+		source_close(source);
+		blob_free(&notes);
+		blob_free(&kdump);
+	}
 }
 
 static struct source *open_flat(const char *path, u64 base, u32 page_shift)
@@ -453,6 +692,40 @@ static void flat_file(void **state)
 	assert_ranges(source, edges, 2);
 	assert_int_equal(source_bytes_read(source), 4 * 4096 + 100);
 	source_close(source);
+}
+
+/* Cut while it is open: what it had is neither there nor missing, and nobody dies of it. */
+static void raw_file_cut(void **state)
+{
+	const struct source_options ways[] = {
+		{.flat = true},
+		{.qemu_machine = "q35"},
+		{.nr_pieces = 2, .pieces = {{0, 0, 0x2000}, {0x2000, 0x2000, 0x6000}}},
+	};
+	u8 buffer[0x8000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct source *source;
+
+		save_flat(0, 8, 0);
+		source = source_open(test_path("flat"), &ways[i], message, sizeof(message));
+		assert_non_null(source);
+		assert_page(source, 0x7000);
+		assert_int_equal(truncate(test_path("flat"), 0x1800), 0);
+		assert_page(source, 0);
+		assert_int_equal(source_read(source, 0x3000, buffer, 4096), SOURCE_FAILED);
+		assert_int_equal(source_read(source, 0, buffer, sizeof(buffer)), SOURCE_FAILED);
+		assert_non_null(strstr(source_error(source), "ends at offset 6144"));
+		assert_null(source_map(source, 0x1800, 8));
+		assert_int_equal(source_last_status(source), SOURCE_FAILED);
+		assert_int_equal(source_read(source, 0x17fc, buffer, 8), SOURCE_FAILED);
+		assert_int_equal(source_read(source, 0x17f8, buffer, 8), SOURCE_OK);
+		assert_int_equal(source_read(source, 0x8000, buffer, 8), SOURCE_MISSING);
+		assert_non_null(source_broken(source));
+		assert_true(source_next_range(source, 0x4000, &(u64){0}, &(u64){0}));
+		source_close(source);
+	}
 }
 
 static void flat_options(void **state)
@@ -689,13 +962,20 @@ int main(void)
 		cmocka_unit_test(elf_damaged),
 		cmocka_unit_test(elf_of_process),
 		cmocka_unit_test(elf_overlap),
+		cmocka_unit_test(elf_page_size),
+		cmocka_unit_test(elf_wrong_page_size),
+		cmocka_unit_test(elf_odd_notes),
+		cmocka_unit_test(elf_machine),
+		cmocka_unit_test(elf_shrinks),
 		cmocka_unit_test(kdump_pages),
 		cmocka_unit_test(kdump_flattened),
 		cmocka_unit_test(kdump_larger_pages),
 		cmocka_unit_test(kdump_truncated),
 		cmocka_unit_test(kdump_bad_descriptor),
 		cmocka_unit_test(kdump_bad_header),
+		cmocka_unit_test(kdump_line_with_a_dot),
 		cmocka_unit_test(flat_file),
+		cmocka_unit_test(raw_file_cut),
 		cmocka_unit_test(flat_options),
 		cmocka_unit_test(no_image),
 		cmocka_unit_test(unreadable),

@@ -174,6 +174,21 @@ static void numbers_are_for_people(void **state)
 	assert_string_equal(text_plural(2, "file", buffer, sizeof(buffer)), "2 files");
 }
 
+static void members_are_found_or_not(void **state)
+{
+	struct json_object *object = thing("a", 0, true);
+
+	(void)state;
+	assert_string_equal(text_string(object, "name"), "a");
+	assert_int_equal(json_object_get_uint64(text_find(object, "hidden")), 1);
+	/* Null, and absent. */
+	assert_null(text_find(object, "phys"));
+	assert_null(text_find(object, "state"));
+	assert_null(text_string(object, "state"));
+	assert_null(text_find(NULL, "name"));
+	json_object_put(object);
+}
+
 static void color_is_of_verdicts_alone(void **state)
 {
 	(void)state;
@@ -202,6 +217,7 @@ int main(void)
 		cmocka_unit_test(widths_are_columns),
 		cmocka_unit_test(lines_are_wrapped_at_79_columns),
 		cmocka_unit_test(numbers_are_for_people),
+		cmocka_unit_test(members_are_found_or_not),
 		cmocka_unit_test(color_is_of_verdicts_alone),
 	};
 

@@ -4,10 +4,12 @@
  * image, and line by line what it was taken from and what was not to be had.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "commands.h"
 #include "extract.h"
 #include "live.h"
+#include "model.h"
 #include "text.h"
 
 static const struct output_field capture_fields[] = {
@@ -39,6 +41,23 @@ static struct json_object *lines_of(const struct live_log *log, bool used)
 	return lines;
 }
 
+/* A host that runs: no memory has them before the reboot call. */
+static bool misses_sessions(const struct handover *handover)
+{
+	return handover->has_kho && model_sessions_to_come(handover);
+}
+
+static struct json_object *missed_of(const struct live_log *log, const struct handover *handover)
+{
+	struct json_object *lines = lines_of(log, false);
+
+	if (misses_sessions(handover))
+		json_object_array_add(lines, json_object_new_string(
+						     "LUO's sessions and FLBs: written only in the "
+						     "reboot call"));
+	return lines;
+}
+
 static struct json_object *notes_of(const struct handover *handover)
 {
 	struct json_object *notes = json_object_new_array();
@@ -55,13 +74,13 @@ static struct json_object *make_result(const struct options *options,
 {
 	struct json_object *object = output_new(&output_capture);
 
-	put_text(object, "output", options->output);
+	put_untrusted(object, "output", options->output, strlen(options->output));
 	put_number(object, "bytes_of_memory", written);
 	put_text(object, "origin", handover->origin);
 	put_number(object, "gaps", report_count(handover->report, IOMMUSER_INCOMPLETE));
 	put_text(object, "source", source_format(handover->source));
 	put_object(object, "used", lines_of(log, true));
-	put_object(object, "not_available", lines_of(log, false));
+	put_object(object, "not_available", missed_of(log, handover));
 	put_object(object, "notes", notes_of(handover));
 	return object;
 }
@@ -82,9 +101,10 @@ static void print_text(const struct options *options, struct json_object *object
 		       const struct handover *handover, u64 written)
 {
 	u64 gaps = report_count(handover->report, IOMMUSER_INCOMPLETE);
-	char size[32];
+	char size[32], output[4096];
 
-	printf("%s: %s of metadata, taken: %s\n", options->output,
+	printf("%s: %s of metadata, taken: %s\n",
+	       escape_text(options->output, strlen(options->output), output, sizeof(output)),
 	       text_size(written, size, sizeof(size)), handover->origin);
 	if (gaps)
 		printf("  metadata was not to be had in %llu places: see verify\n",
@@ -121,7 +141,7 @@ static int run_capture(const struct options *options, struct source *unused)
 	struct options live = *options;
 	struct live_log log = { 0 };
 	struct handover handover;
-	char message[1024];
+	char message[2048];
 	struct source *source;
 	u64 written = 0;
 	int status;
@@ -130,8 +150,7 @@ static int run_capture(const struct options *options, struct source *unused)
 	live.image = SOURCE_LIVE;
 	source = live_open(&how, &log, message, sizeof(message));
 	if (!source) {
-		complain_log(&log);
-		complain(SOURCE_LIVE, log.nr ? "nothing of the running host can be read" : message);
+		complain(SOURCE_LIVE, message);
 		return EXIT_NO_IMAGE;
 	}
 	status = extract_image(&live, source, &handover, &written);
@@ -140,8 +159,7 @@ static int run_capture(const struct options *options, struct source *unused)
 	else
 		complain_log(&log);
 	handover_close(&handover);
-	source_close(source);
-	return status;
+	return finish_source(&live, source, status);
 }
 
 const struct command command_capture = {

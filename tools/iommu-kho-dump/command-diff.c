@@ -16,19 +16,6 @@
 #define MAX_WIDTH 40
 #define LINE_WIDTH 79
 
-static struct json_object *member(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, key, &value);
-	return value;
-}
-
-static const char *text_of(struct json_object *object, const char *key)
-{
-	return json_object_get_string(member(object, key));
-}
-
 static size_t append(char *line, size_t size, size_t used, const char *before, const char *heading,
 		     const char *text)
 {
@@ -68,20 +55,18 @@ static void list_counts(const struct diff_result *result, char *line, size_t siz
 
 static void print_verdict(const struct diff_result *result, struct json_object *object)
 {
-	const char *word = result->nr_changes ? "warnings" : "ok";
-	char line[1024];
+	const char *word = result->nr_changes || result->unread ? "warnings" : "ok";
+	struct json_object *not_compared = text_find(object, "not_compared");
+	char line[1024], kinds[32] = "";
 
-	fputs(color_on(word), stdout);
-	if (!result->nr_changes)
-		printf("no difference%s", json_object_array_length(member(object, "not_compared")) ?
-						  " in what both images tell" :
-						  "");
-	else
-		text_plural(result->nr_changes, "difference", line, sizeof(line));
-	if (result->nr_changes)
-		fputs(line, stdout);
-	fputs(color_off(word), stdout);
-	putchar('\n');
+	text_plural(result->nr_changes, "difference", line, sizeof(line));
+	text_plural(diff_not_compared_kinds(not_compared), "kind", kinds, sizeof(kinds));
+	printf("%s%s", color_on(word), result->nr_changes ? line : "no difference");
+	if (result->unread)
+		printf(" in what could be compared; %s of things could not all be", kinds);
+	else if (!result->nr_changes && json_object_array_length(not_compared))
+		fputs(" in what both images tell", stdout);
+	puts(color_off(word));
 	if (!result->nr_changes)
 		return;
 	list_counts(result, line, sizeof(line));
@@ -92,15 +77,15 @@ static void print_image(const char *letter, struct json_object *image)
 {
 	char line[1024];
 
-	snprintf(line, sizeof(line), "%s: %s, taken: %s", text_of(image, "path"),
-		 text_of(image, "format"), text_of(image, "origin"));
+	snprintf(line, sizeof(line), "%s: %s, taken: %s", text_string(image, "path"),
+		 text_string(image, "format"), text_string(image, "origin"));
 	text_labelled(letter, line, 3);
 }
 
 static bool same_kind(struct json_object *changes, size_t i, size_t j)
 {
-	return !strcmp(text_of(json_object_array_get_idx(changes, i), "kind"),
-		       text_of(json_object_array_get_idx(changes, j), "kind"));
+	return !strcmp(text_string(json_object_array_get_idx(changes, i), "kind"),
+		       text_string(json_object_array_get_idx(changes, j), "kind"));
 }
 
 /* The widest object of the changes from @first on that are of one kind. */
@@ -110,7 +95,7 @@ static int width_of_group(struct json_object *changes, size_t first)
 
 	for (i = first; i < json_object_array_length(changes) && same_kind(changes, first, i);
 	     i++) {
-		length = strlen(text_of(json_object_array_get_idx(changes, i), "object"));
+		length = strlen(text_string(json_object_array_get_idx(changes, i), "object"));
 		if (length > width && length <= MAX_WIDTH)
 			width = length;
 	}
@@ -128,7 +113,7 @@ static void print_heading(const char *kind_name)
 
 static bool is_handover(struct json_object *entry)
 {
-	return !strcmp(text_of(entry, "kind"), diff_kind_name(DIFF_HANDOVER));
+	return !strcmp(text_string(entry, "kind"), diff_kind_name(DIFF_HANDOVER));
 }
 
 /* "state: restored -> left", on one line where it has room, else on three. */
@@ -149,28 +134,28 @@ static void print_values(const char *start, const char *what, const char *before
 
 static void print_change(struct json_object *change, int width)
 {
-	const char *before = text_of(change, "before"), *after = text_of(change, "after");
-	const char *field = text_of(change, "field");
-	struct json_object *also = member(change, "also");
+	const char *before = text_string(change, "before"), *after = text_string(change, "after");
+	const char *field = text_string(change, "field");
+	struct json_object *also = text_find(change, "also");
 	char start[512] = "  ", what[96];
 	size_t used = 2;
 
 	if (!is_handover(change))
 		used += (size_t)snprintf(start + used, sizeof(start) - used, "%-*s  ", width,
-					 text_of(change, "object"));
-	if (member(change, "iova")) {
+					 text_string(change, "object"));
+	if (text_find(change, "iova")) {
 		if (also)
 			snprintf(start + used, sizeof(start) - used, "(and %zu more)  ",
 				 json_object_array_length(also));
-		snprintf(what, sizeof(what), "%s-%s", text_of(change, "iova"),
-			 text_of(change, "last"));
+		snprintf(what, sizeof(what), "%s-%s", text_string(change, "iova"),
+			 text_string(change, "last"));
 		print_values(start, what, before ? before : "not mapped",
 			     after ? after : "not mapped");
 	} else if (field) {
 		print_values(start, field, before, after);
 	} else {
 		printf("%sonly in %s\n", start,
-		       !strcmp(text_of(change, "change"), "added") ? "B" : "A");
+		       !strcmp(text_string(change, "change"), "added") ? "B" : "A");
 	}
 }
 
@@ -181,7 +166,7 @@ static void print_changes(const struct diff_result *result, struct json_object *
 
 	for (i = 0; i < nr; i++) {
 		if (!i || !same_kind(changes, i - 1, i)) {
-			print_heading(text_of(json_object_array_get_idx(changes, i), "kind"));
+			print_heading(text_string(json_object_array_get_idx(changes, i), "kind"));
 			width = width_of_group(changes, i);
 		}
 		print_change(json_object_array_get_idx(changes, i), width);
@@ -193,7 +178,7 @@ static void print_changes(const struct diff_result *result, struct json_object *
 
 static bool same_member(struct json_object *left, struct json_object *right, const char *key)
 {
-	return json_object_equal(member(left, key), member(right, key));
+	return json_object_equal(text_find(left, key), text_find(right, key));
 }
 
 /* Are these two fields of the same objects? */
@@ -201,32 +186,62 @@ static bool same_objects(struct json_object *left, struct json_object *right)
 {
 	return same_member(left, right, "kind") && same_member(left, right, "object") &&
 	       same_member(left, right, "count") && same_member(left, right, "reason") &&
-	       member(left, "field") && member(right, "field");
+	       text_find(left, "field") && text_find(right, "field");
+}
+
+/* Of the handover, what there is a plainer word for than the key. */
+static const char *field_words(const char *field)
+{
+	static const struct {
+		const char *field;
+		const char *words;
+	} table[] = {
+		{ "kho", "revision of KHO" },
+		{ "fdt", "address of its FDT" },
+		{ "kexec_count", "number of kexecs" },
+		{ "previous_release", "the Linux that handed over" },
+		{ "luo", "revision of LUO" },
+		{ "liveupdate_number", "number of live updates" },
+		{ "abi", "layout of the IOMMU state" },
+		{ "root", "address of its root" },
+		{ "format_minor", "its minor version" },
+		{ "generation", "its generation" },
+		{ "kernel_release", "the Linux that wrote it" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (!strcmp(field, table[i].field))
+			return table[i].words;
+	return field;
 }
 
 /* "state, did of device 0000:00:04.0 and 2 more: A does not tell it". Return: the next entry. */
 static size_t print_gap(struct json_object *array, size_t i)
 {
 	struct json_object *entry = json_object_array_get_idx(array, i);
-	const char *object = is_handover(entry) ? NULL : text_of(entry, "object");
-	u64 count = json_object_get_uint64(member(entry, "count"));
+	const char *object = is_handover(entry) ? NULL : text_string(entry, "object");
+	u64 count = json_object_get_uint64(text_find(entry, "count"));
 	char line[2048], more[48] = "";
+	const char *field;
 	size_t used = 0;
 
 	line[0] = 0;
 	do {
-		if (text_of(json_object_array_get_idx(array, i), "field"))
+		field = text_string(json_object_array_get_idx(array, i), "field");
+		if (field)
 			used = append(line, sizeof(line), used, used ? ", " : "",
-				      text_of(json_object_array_get_idx(array, i), "field"), "");
+				      is_handover(entry) ? field_words(field) : field, "");
 		i++;
 	} while (i < json_object_array_length(array) &&
 		 same_objects(entry, json_object_array_get_idx(array, i)));
 	if (count > 1)
 		snprintf(more, sizeof(more), " and %" PRIu64 " more", count - 1);
-	used = append(line, sizeof(line), used, used ? " of " : "", text_of(entry, "kind"),
-		      object ? " " : "");
+	if (!is_handover(entry))
+		used = append(line, sizeof(line), used, used ? " of " : "",
+			      text_string(entry, "kind"), object ? " " : "");
 	used = append(line, sizeof(line), used, object ? object : "", more, ": ");
-	append(line, sizeof(line), used, text_of(entry, "reason"), "", "");
+	append(line, sizeof(line), used, text_string(entry, "reason"), "", "");
 	text_wrap(line, 2);
 	return i;
 }
@@ -244,10 +259,10 @@ static void print_not_compared(struct json_object *array)
 static void print_diff(const struct diff_result *result, struct json_object *object)
 {
 	print_verdict(result, object);
-	print_image("A", member(object, "a"));
-	print_image("B", member(object, "b"));
-	print_changes(result, member(object, "changes"));
-	print_not_compared(member(object, "not_compared"));
+	print_image("A", text_find(object, "a"));
+	print_image("B", text_find(object, "b"));
+	print_changes(result, text_find(object, "changes"));
+	print_not_compared(text_find(object, "not_compared"));
 }
 
 static int report_diff(const struct options *options, struct diff_result *result,
@@ -256,7 +271,7 @@ static int report_diff(const struct options *options, struct diff_result *result
 	const struct diff_image left = { options->image, before };
 	const struct diff_image right = { options->other, after };
 	struct json_object *object = diff_model(result, &left, &right);
-	int status = result->nr_changes ? EXIT_FOUND : EXIT_OK;
+	int status = result->nr_changes || result->unread ? EXIT_FOUND : EXIT_OK;
 
 	if (options_json(options)) {
 		if (print_json(options, object) != EXIT_OK)
@@ -301,8 +316,7 @@ static int run_diff(const struct options *options, struct source *source)
 		handover_close(&after);
 	}
 	handover_close(&before);
-	source_close(other);
-	return status;
+	return finish_source(&second, other, status);
 }
 
 const struct command command_diff = {
@@ -312,7 +326,7 @@ const struct command command_diff = {
 	.help = "Compares sessions, files, FLBs, IOMMUs, domains, devices, attachments and HWPTs\n"
 		"by what identifies them (a domain by who uses it), then what each device can\n"
 		"reach by DMA. What one of the images does not tell is listed, and is no\n"
-		"difference. Exit 1 when something differs.\n"
+		"difference. Exit 1 when something differs, or could not be read.\n"
 		"\n"
 		"--kho, --luo, --flb, --abi, --vtd-root, --origin and options for the format\n"
 		"apply to both images.\n",

@@ -15,6 +15,7 @@
 
 static const struct output_field extract_fields[] = {
 	OUTPUT_FIELD("output", OUTPUT_TEXT, "the file that was written"),
+	OUTPUT_FIELD("file_bytes", OUTPUT_NUMBER, "of that file"),
 	OUTPUT_FIELD("bytes_of_memory", OUTPUT_NUMBER, "in it, before compression"),
 	OUTPUT_FIELD("origin", OUTPUT_TEXT, "when the image was taken", .values = output_origins),
 	OUTPUT_FIELD("gaps", OUTPUT_NUMBER, "places where metadata are not in the image"),
@@ -32,18 +33,28 @@ static int print_result(const struct options *options, const struct handover *ha
 {
 	u64 gaps = report_count(report, IOMMUSER_INCOMPLETE);
 	struct json_object *object;
-	char size[32];
+	char size[32], file_size[32], output[4096];
+	struct stat file = { .st_size = 0 };
 	u32 i;
+
+	if (stat(options->output, &file)) {
+		complain(options->output, "is gone again");
+		return EXIT_INTERNAL;
+	}
 
 	if (options_json(options)) {
 		object = output_new(&output_extract);
 		put_untrusted(object, "output", options->output, strlen(options->output));
+		put_number(object, "file_bytes", (u64)file.st_size);
 		put_number(object, "bytes_of_memory", written);
 		put_text(object, "origin", handover->origin);
 		put_number(object, "gaps", gaps);
 		return print_json(options, object);
 	}
-	printf("%s: %s of metadata\n", options->output, text_size(written, size, sizeof(size)));
+	printf("%s: %s (%s of metadata)\n",
+	       escape_text(options->output, strlen(options->output), output, sizeof(output)),
+	       text_size((u64)file.st_size, file_size, sizeof(file_size)),
+	       text_size(written, size, sizeof(size)));
 	for (i = 0; i < handover->nr_notes; i++)
 		text_wrap(handover->notes[i], 2);
 	if (gaps)
@@ -52,26 +63,12 @@ static int print_result(const struct options *options, const struct handover *ha
 	return EXIT_OK;
 }
 
-/* Would the image be replaced by what is taken from it? */
-static bool output_is_image(const struct options *options)
-{
-	struct stat image, output;
-
-	return !stat(options->image, &image) && !stat(options->output, &output) &&
-	       image.st_dev == output.st_dev && image.st_ino == output.st_ino;
-}
-
 static int run_extract(const struct options *options, struct source *source)
 {
 	struct handover handover;
 	u64 written = 0;
-	int status;
+	int status = extract_image(options, source, &handover, &written);
 
-	if (output_is_image(options)) {
-		complain(options->output, "is the image itself: -o must name another file");
-		return EXIT_USAGE;
-	}
-	status = extract_image(options, source, &handover, &written);
 	if (status == EXIT_OK)
 		status = print_result(options, &handover, written, handover.report);
 	handover_close(&handover);

@@ -103,7 +103,8 @@ int list_roots(const struct options *options, struct source *source)
 	put_object(object, "roots", array);
 	put_number(object, "found", candidates.nr_found);
 	if (!candidates.nr) {
-		complain(options->image, "no KHO FDT in it");
+		if (!complain_broken(options, source))
+			complain(options->image, "no KHO FDT in it");
 		status = EXIT_NO_IMAGE;
 	}
 	if (options_json(options)) {

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "maps.h"
+#include "model.h"
 #include "report.h"
 #include "text.h"
 
@@ -99,7 +100,10 @@ static const struct output_object output_mapped_domain = {
 };
 
 static const struct output_field maps_fields[] = {
-	OUTPUT_FIELD("complete", OUTPUT_FLAG, "no table was missing or strange"),
+	OUTPUT_FIELD("complete", OUTPUT_FLAG, "no table or record was missing or strange"),
+	OUTPUT_FIELD("missing", OUTPUT_TEXT,
+		     "records and tables that may have told of more than is listed",
+		     .flags = OUTPUT_OPTIONAL),
 	OUTPUT_FIELD("owners_known", OUTPUT_FLAG, "the image tells what all memfds hold"),
 	OUTPUT_FIELD("page_tables", OUTPUT_NUMBER, "page tables, shared ones once"),
 	OUTPUT_FIELD("range_count", OUTPUT_NUMBER, "ranges of all page tables"),
@@ -173,6 +177,8 @@ static struct json_object *model_maps(const struct maps *maps)
 	struct json_object *object = output_new(&output_maps);
 
 	put_flag(object, "complete", maps->complete);
+	if (maps->missing[0])
+		put_text(object, "missing", maps->missing);
 	put_flag(object, "owners_known", maps->owners_known);
 	put_number(object, "page_tables", maps->nr_tables);
 	put_totals(object, &maps->totals);
@@ -527,40 +533,75 @@ static void text_owners(const struct maps *maps)
 		       maps->owners_known ? "" : " (what memfds hold is not known in full)");
 }
 
-static void text_counts(const struct maps *maps)
+static void text_counts(const struct printer *printer)
 {
+	const struct maps *maps = printer->maps;
+	bool may_lack = maps->targets.incomplete || maps->targets.lacks_records;
 	char devices[32], pasids[32];
 	size_t nr_pasids = 0, i;
 
 	for (i = 0; i < maps->targets.nr; i++)
 		nr_pasids += maps->targets.items[i].has_pasid;
-	printf("%s", text_plural(maps->nr_devices - nr_pasids, "device", devices, sizeof(devices)));
+	printf("%s%s", may_lack && !printer->options->words[0] ? "at least " : "",
+	       text_plural(maps->nr_devices - nr_pasids, "device", devices, sizeof(devices)));
 	if (nr_pasids)
 		printf(", %s", text_plural(nr_pasids, "PASID", pasids, sizeof(pasids)));
 }
 
+/* The answer to a question about a device that is no part of the handover. */
+static void text_stranger(struct maps *maps)
+{
+	struct maps_entry entry;
+
+	maps_entry(maps, 0, &entry);
+	text_labelled("Maps", entry.message, 9);
+}
+
+static void text_missing(const struct maps *maps)
+{
+	char line[224];
+
+	if (!maps->missing[0])
+		return;
+	snprintf(line, sizeof(line), "missing from the image: %s", maps->missing);
+	text_wrap(line, 9);
+}
+
 static void print_text_maps(struct printer *printer)
 {
-	const struct maps *maps = printer->maps;
+	struct maps *maps = printer->maps;
 	char text[32], tables[32], ranges[32], size[32];
 	size_t i;
 
+	if (!maps->nr_entries && maps->missing[0]) {
+		puts("Maps     nothing that could be read");
+		text_missing(maps);
+		return;
+	}
 	if (!maps->nr_entries) {
-		puts(maps->handover->has_iommu ? "Maps     no device, so nothing is mapped" :
-						 "Maps     no IOMMU state handed over");
+		printf("Maps     %s\n", maps->handover->has_iommu ?
+						"no device, so nothing is mapped" :
+						model_no_iommu(maps->handover));
+		return;
+	}
+	if (maps->absent) {
+		text_stranger(maps);
 		return;
 	}
 	printf("Maps     ");
-	text_counts(maps);
+	text_counts(printer);
 	printf(", %s: %s, %s\n", text_plural(maps->nr_tables, "page table", tables, sizeof(tables)),
 	       text_plural(maps->totals.nr_ranges, "range", ranges, sizeof(ranges)),
 	       text_size(maps->totals.mapped, size, sizeof(size)));
 	text_owners(maps);
 	if (maps->nr_entries > maps->nr_devices)
-		printf("         %s that no device uses, at the end\n",
+		printf("         %s %s, at the end\n",
 		       text_plural(maps->nr_entries - maps->nr_devices, "domain", text,
-				   sizeof(text)));
-	if (!maps->complete)
+				   sizeof(text)),
+		       maps->targets.lacks_records ? "whose users are not known" :
+						     "that no device uses");
+	text_missing(maps);
+	if (!maps->complete && !maps->missing[0])
 		puts("         not everything could be read: see below");
 	for (i = 0; i < maps->nr_entries; i++)
 		text_entry(printer, i);
@@ -581,7 +622,7 @@ static int print_maps(const struct options *options, struct maps *maps)
 		printer.limit = options_limit(options, DEFAULT_LIMIT);
 		print_text_maps(&printer);
 	}
-	return maps->complete ? EXIT_OK : EXIT_FOUND;
+	return maps->complete && !maps->absent ? EXIT_OK : EXIT_FOUND;
 }
 
 static int run_maps(const struct options *options, struct source *source)
@@ -600,8 +641,6 @@ static int run_maps(const struct options *options, struct source *source)
 			status = complain_no_memory();
 		maps_free(&maps);
 	}
-	if (status == EXIT_OK && handover.has_flb && !handover.has_iommu)
-		status = EXIT_FOUND;
 	handover_close(&handover);
 	return status;
 }
@@ -624,7 +663,8 @@ const struct command command_maps = {
 	.help = "Follows the page tables that the IOMMU uses for each device, and prints which\n"
 		"addresses map which memory, and the memfd that holds it. 00:04.0 asks for one\n"
 		"device and its PASIDs, 00:04.0+5 for its PASID 5 alone.\n"
-		"Exit 1 when a table is missing from the image, which is said.\n"
+		"Exit 1 when tables or records are missing from the image, which is said, or BDF\n"
+		"is no part of the handover.\n"
 		"A table that is met twice is followed once, so that the list ends.\n"
 		"\n"
 		"--limit is the number of ranges of each device to print: 50, with --json all.\n",

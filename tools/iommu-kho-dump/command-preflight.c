@@ -2,15 +2,17 @@
 /*
  * iommu-kho-dump preflight: will this kernel accept the handover?
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "color.h"
 #include "commands.h"
+#include "live.h"
 #include "preflight.h"
 #include "text.h"
 
-static const char *const answers[] = { "yes", "no", "unknown", NULL };
+static const char *const answers[] = { "yes", "yes-so-far", "no", "unknown", NULL };
 static const char *const machines[] = { "x86_64", "aarch64", "other", NULL };
 static const char *const results[] = { "ok", "unknown", "mismatch", "missing", "damaged", NULL };
 
@@ -68,7 +70,9 @@ static const struct output_object need_object = {
 };
 
 static const struct output_field preflight_fields[] = {
-	OUTPUT_FIELD("accepts", OUTPUT_TEXT, "will this kernel accept this handover?",
+	OUTPUT_FIELD("accepts", OUTPUT_TEXT,
+		     "will this kernel accept this handover? yes-so-far: what the image of a host "
+		     "that runs holds; LUO's sessions are not in it yet",
 		     .values = answers),
 	OUTPUT_FIELD("reason", OUTPUT_TEXT, "the first reason why not", .flags = OUTPUT_NULL),
 	OUTPUT_FIELD("kernel", OUTPUT_OBJECT, "the kernel", .object = &kernel_object),
@@ -162,7 +166,29 @@ static struct json_object *model_needs(const struct preflight *preflight)
 	return array;
 }
 
-static struct json_object *model_notes(const struct handover *handover)
+/**
+ * struct memory_beside - memory of the running host, beside the kernel's own stream
+ * @source: the memory, or NULL
+ * @handover: what is in it
+ * @open: @handover is to be closed
+ * @used: KHO and LUO are taken from it
+ * @log: how it was looked for
+ */
+struct memory_beside {
+	struct source *source;
+	struct handover handover;
+	bool open;
+	bool used;
+	struct live_log log;
+};
+
+static void add_note(struct json_object *notes, const char *text)
+{
+	json_object_array_add(notes, json_object_new_string(text));
+}
+
+static struct json_object *model_notes(const struct handover *handover,
+				       const struct memory_beside *beside)
 {
 	struct json_object *array = json_object_new_array();
 	u32 i;
@@ -172,6 +198,13 @@ static struct json_object *model_notes(const struct handover *handover)
 			array, json_object_new_string(
 				       "the image shows a handover that a kernel has taken over "
 				       "already, as this kernel would find it"));
+	if (beside->used)
+		add_note(array, "KHO and LUO were read in the running host's memory");
+	else if (beside->log.nr)
+		add_note(array, "KHO and LUO are not to be had of memory either:");
+	for (i = 0; !beside->used && i < beside->log.nr; i++)
+		if (!beside->log.lines[i].used)
+			add_note(array, beside->log.lines[i].text);
 	for (i = 0; i < handover->nr_notes; i++)
 		json_object_array_add(array, json_object_new_string(handover->notes[i]));
 	return array;
@@ -180,13 +213,14 @@ static struct json_object *model_notes(const struct handover *handover)
 static const char *answer(const struct preflight *preflight)
 {
 	if (preflight->accepts == PREFLIGHT_OK)
-		return "yes";
+		return preflight->so_far ? "yes-so-far" : "yes";
 	return preflight->accepts == PREFLIGHT_UNKNOWN ? "unknown" : "no";
 }
 
 static struct json_object *model_preflight(const struct preflight *preflight,
 					   const struct preflight_kernel *kernel,
-					   const struct handover *handover)
+					   const struct handover *handover,
+					   const struct memory_beside *beside)
 {
 	struct json_object *object = output_new(&preflight_object);
 
@@ -195,7 +229,7 @@ static struct json_object *model_preflight(const struct preflight *preflight,
 	put_object(object, "kernel", model_kernel(kernel));
 	put_object(object, "contracts", model_contracts(preflight));
 	put_object(object, "needs", model_needs(preflight));
-	put_object(object, "notes", model_notes(handover));
+	put_object(object, "notes", model_notes(handover, beside));
 	return object;
 }
 
@@ -209,7 +243,11 @@ static void print_verdict(const struct preflight *preflight, struct json_object 
 	char line[512], buffer[32];
 	const char *release = text_member(kernel, "release", buffer, sizeof(buffer));
 
-	if (preflight->accepts == PREFLIGHT_OK)
+	if (preflight->accepts == PREFLIGHT_OK && preflight->so_far)
+		snprintf(line, sizeof(line),
+			 "Linux %s accepts what the image holds; LUO's sessions are not in it yet",
+			 release);
+	else if (preflight->accepts == PREFLIGHT_OK)
 		snprintf(line, sizeof(line), "Linux %s accepts this handover", release);
 	else if (preflight->accepts == PREFLIGHT_UNKNOWN)
 		snprintf(line, sizeof(line),
@@ -243,38 +281,84 @@ static void print_kernel(const struct preflight_kernel *kernel)
 static bool ends_all(const struct preflight_contract *contract)
 {
 	return contract->result > PREFLIGHT_UNKNOWN &&
-	       (!strcmp(contract->name, "KHO") || !strcmp(contract->name, "LUO"));
+	       (!strcmp(contract->name, "machine") || !strcmp(contract->name, "KHO") ||
+		!strcmp(contract->name, "LUO"));
+}
+
+/* What is only unknown need not happen. */
+static const char *condition_of(const struct preflight_contract *contract)
+{
+	if (!strcmp(contract->name, "verify"))
+		return "something is wrong there";
+	return !strcmp(contract->name, "LUO sessions") ? "it lacks a handler" : "they differ";
 }
 
 /* What happens is said once for contracts in a row of which it is the same. */
 static bool same_consequence(const struct preflight_contract *contract,
 			     const struct preflight_contract *next)
 {
-	return next->result != PREFLIGHT_OK && next->consequence == contract->consequence;
+	return next->consequence == contract->consequence &&
+	       (contract->result != PREFLIGHT_UNKNOWN ||
+		condition_of(next) == condition_of(contract));
+}
+
+static void print_consequence(const struct preflight_contract *contract)
+{
+	const char *text = contract->consequence;
+	char line[512];
+
+	if (contract->result != PREFLIGHT_UNKNOWN)
+		snprintf(line, sizeof(line), "%s", text);
+	else
+		snprintf(line, sizeof(line), "If %s: %c%s", condition_of(contract),
+			 islower((unsigned char)text[1]) ? tolower((unsigned char)text[0]) :
+							   text[0],
+			 text + 1);
+	text_wrap(line, 4);
+}
+
+/* One line and what follows from it, for each contract that is not known, or is known not to be kept. */
+static void print_some(const struct preflight *preflight, bool unknown, const char *heading)
+{
+	const struct preflight_contract *contract, *previous = NULL;
+	char line[512];
+	size_t i;
+
+	for (i = 0; i < preflight->nr_contracts; i++) {
+		contract = &preflight->contracts[i];
+		if (contract->result == PREFLIGHT_OK ||
+		    (contract->result == PREFLIGHT_UNKNOWN) != unknown)
+			continue;
+		if (!previous)
+			printf("\n%s\n", heading);
+		else if (!same_consequence(previous, contract))
+			print_consequence(previous);
+		previous = contract;
+		snprintf(line, sizeof(line), "%s%s%s: %s.", contract->name,
+			 *contract->image ? " " : "", contract->image, contract->why);
+		text_wrap(line, 2);
+		if (ends_all(contract))
+			break;
+	}
+	if (previous)
+		print_consequence(previous);
+}
+
+static bool all_ends(const struct preflight *preflight)
+{
+	size_t i;
+
+	for (i = 0; i < preflight->nr_contracts; i++)
+		if (ends_all(&preflight->contracts[i]))
+			return true;
+	return false;
 }
 
 static void print_differences(const struct preflight *preflight)
 {
-	const struct preflight_contract *contract, *end;
-	char line[512];
-	bool any = false;
-
-	end = preflight->contracts + preflight->nr_contracts;
-	for (contract = preflight->contracts; contract < end; contract++) {
-		if (contract->result == PREFLIGHT_OK)
-			continue;
-		if (!any)
-			puts("\nWhat is not ok, and what happens where the two differ");
-		any = true;
-		snprintf(line, sizeof(line), "%s %s: %s.", contract->name,
-			 *contract->image ? contract->image : "-", contract->why);
-		text_wrap(line, 2);
-		if (ends_all(contract) || contract + 1 == end ||
-		    !same_consequence(contract, contract + 1))
-			text_wrap(contract->consequence, 4);
-		if (ends_all(contract))
-			return;
-	}
+	print_some(preflight, false, "What is not ok, and what happens then");
+	if (!all_ends(preflight))
+		print_some(preflight, true, "What could not be told");
 }
 
 static void print_needs(const struct preflight *preflight)
@@ -315,9 +399,10 @@ static void print_preflight(const struct preflight *preflight,
 
 /* What can be said is said; returns an exit status. */
 static int tell(const struct options *options, const struct preflight *preflight,
-		const struct preflight_kernel *kernel, const struct handover *handover)
+		const struct preflight_kernel *kernel, const struct handover *handover,
+		const struct memory_beside *beside)
 {
-	struct json_object *object = model_preflight(preflight, kernel, handover);
+	struct json_object *object = model_preflight(preflight, kernel, handover, beside);
 	int status = preflight->accepts == PREFLIGHT_OK ? EXIT_OK : EXIT_FOUND;
 
 	if (options_json(options))
@@ -327,10 +412,49 @@ static int tell(const struct options *options, const struct preflight *preflight
 	return status;
 }
 
+/*
+ * The kernel's stream has neither KHO nor LUO. What the running kernel has of them is in its
+ * memory, where the kernel says so: it is not searched. Return: false when memory ran out.
+ */
+static bool open_beside(struct memory_beside *beside, const struct options *options,
+			const struct handover *handover)
+{
+	struct source_options how = source_options_of(options);
+	const struct source_hints *hints;
+	enum handover_result result;
+	char message[2048];
+
+	if (strcmp(options->image, SOURCE_LIVE) != 0 || handover->has_kho || handover->has_luo ||
+	    strcmp(handover->origin, "outgoing") != 0)
+		return true;
+	how.memory = true;
+	beside->source = live_open(&how, &beside->log, message, sizeof(message));
+	hints = beside->source ? source_hints(beside->source) : NULL;
+	if (hints && hints->has_kho && !strcmp(hints->origin, "outgoing")) {
+		beside->open = true;
+		result = handover_open(&beside->handover, options, beside->source, message,
+				       sizeof(message));
+		if (result == HANDOVER_NO_MEMORY)
+			return false;
+	}
+	beside->used = beside->open && beside->handover.has_kho;
+	return true;
+}
+
+static void close_beside(struct memory_beside *beside)
+{
+	if (beside->open)
+		handover_close(&beside->handover);
+	if (beside->source)
+		source_close(beside->source);
+}
+
 static int compare(const struct options *options, const struct kernel_file *file,
 		   struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
+	struct memory_beside beside = { 0 };
+	const struct handover *upper = NULL;
 	struct preflight_kernel kernel;
 	struct preflight preflight = { 0 };
 	struct handover handover;
@@ -338,14 +462,18 @@ static int compare(const struct options *options, const struct kernel_file *file
 
 	if (status == EXIT_OK)
 		status = verify_handover(&handover, options, &counts);
+	if (status == EXIT_OK && !open_beside(&beside, options, &handover))
+		status = complain_no_memory();
 	if (status == EXIT_OK) {
 		preflight_learn(&kernel, file);
-		if (preflight_compare(&preflight, &handover, &kernel))
-			status = tell(options, &preflight, &kernel, &handover);
+		upper = beside.used ? &beside.handover : NULL;
+		if (preflight_compare(&preflight, &handover, upper, &kernel))
+			status = tell(options, &preflight, &kernel, &handover, &beside);
 		else
 			status = complain_no_memory();
 	}
 	preflight_free(&preflight);
+	close_beside(&beside);
 	handover_close(&handover);
 	return status;
 }
@@ -377,15 +505,22 @@ const struct command command_preflight = {
 	.summary = "will a kernel accept it? exit 1 when not",
 	.help = "Holds the handover in IMAGE against the kernel in --kernel FILE: a vmlinux, a\n"
 		"bzImage (vmlinuz), an EFI zboot image or an arm64 Image, packed in any way that\n"
-		"Linux's build knows. The verdict comes first; then one line for each contract that\n"
-		"both kernels must keep, what happens where they differ, and what the next kernel's\n"
-		"command line has to say, as no file tells that.\n"
+		"Linux's build knows. The verdict comes first; then one line for each contract\n"
+		"that both kernels must keep, what happens where they differ, and what the next\n"
+		"kernel's command line has to say, as no file tells that.\n"
 		"\n"
 		"Contracts are told by strings and structs in the kernel's data. A file handler\n"
-		"that is not built in may be in a module, which FILE does not show: the answer is\n"
-		"then \"unknown\", unless the kernel's configuration is in it.\n"
+		"that is not built in may be in a module, which FILE does not show: the answer\n"
+		"is then \"unknown\", unless the kernel's configuration is in it.\n"
 		"\n"
-		"Exit status: 0 accepts, 1 does not or it is not known, 3 FILE or IMAGE can't be read.\n",
+		"LUO writes sessions only in the reboot call. Of a host that runs the answer is\n"
+		"\"yes-so-far\" at best: its IOMMU state and all else that is there yet is\n"
+		"accepted, and the handlers of the files that the IOMMU state is of are there.\n"
+		"\"preflight live\" reads KHO and LUO in memory (/proc/kcore), as the kernel's own\n"
+		"stream of IOMMU state has neither.\n"
+		"\n"
+		"Exit status: 0 accepts (so far), 1 does not or it is not known, 3 FILE or IMAGE\n"
+		"can't be read.\n",
 	.nr_images = 1,
 	.takes = TAKES_START | TAKES_KERNEL | TAKES_FORCE,
 	.output = &preflight_object,

@@ -288,9 +288,14 @@ static void print_scratch(const struct scratch *scratch, struct json_object *obj
 	char regions[32], size[32], memory[32], preserved[32];
 	struct json_object *array = NULL;
 	u64 share = number(object, "per_mille");
+	char line[160];
 
 	if (scratch->state != SCRATCH_FOUND) {
-		printf("Scratch  not known: %s\n", scratch->reason);
+		snprintf(line, sizeof(line), "not known: %s.", scratch->reason);
+		text_labelled("Scratch", line, 9);
+		text_wrap("Where to look: in a dump taken at the jump or later; on the host, in "
+			  "scratch_phys and scratch_len of /sys/kernel/debug/kho/out.",
+			  9);
 		return;
 	}
 	json_object_object_get_ex(object, "regions", &array);
@@ -363,8 +368,8 @@ const struct command command_scratch = {
 	.operands = "IMAGE",
 	.summary = "memory set apart for the next kernel",
 	.help = "KHO sets memory apart in which the next kernel comes up before it knows what is\n"
-		"preserved: a region in low memory, one anywhere, one for each NUMA node, sized by\n"
-		"kho_scratch= on the command line. Only movable memory is put there meanwhile.\n"
+		"preserved: a region in low memory, one anywhere, one for each NUMA node, sized\n"
+		"by kho_scratch= on the command line. Only movable memory is put there meanwhile.\n"
 		"Prints the regions, how much of the memory in the image they are, and whether\n"
 		"preserved memory lies in them.\n"
 		"\n"

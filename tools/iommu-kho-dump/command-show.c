@@ -10,22 +10,15 @@
 #include "text.h"
 
 #define DEFAULT_LIMIT 1000
-static struct json_object *member(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, key, &value);
-	return value;
-}
 
 static u64 number(struct json_object *object, const char *key)
 {
-	return json_object_get_uint64(member(object, key));
+	return json_object_get_uint64(text_find(object, key));
 }
 
 static size_t length(struct json_object *object, const char *key)
 {
-	struct json_object *array = member(object, key);
+	struct json_object *array = text_find(object, key);
 
 	return array ? json_object_array_length(array) : 0;
 }
@@ -40,13 +33,13 @@ static void print_kho(const struct handover *handover, struct json_object *kho)
 	}
 	printf("KHO      %s, FDT at %s", text_member(kho, "compatible", buffer, sizeof(buffer)),
 	       text_member(kho, "fdt", buffer, sizeof(buffer)));
-	if (member(kho, "kexec_count"))
+	if (text_find(kho, "kexec_count"))
 		printf(", kexec no. %s", text_member(kho, "kexec_count", buffer, sizeof(buffer)));
 	putchar('\n');
-	if (member(kho, "previous_release"))
+	if (text_find(kho, "previous_release"))
 		printf("         handed over by Linux %s\n",
 		       text_member(kho, "previous_release", buffer, sizeof(buffer)));
-	if (!json_object_get_boolean(member(kho, "preserved_known")))
+	if (!json_object_get_boolean(text_find(kho, "preserved_known")))
 		puts("         what is preserved is not known");
 	else
 		printf("         preserves %s in %s\n",
@@ -55,45 +48,102 @@ static void print_kho(const struct handover *handover, struct json_object *kho)
 				   sizeof(blocks)));
 }
 
+/* "2 devices"; "at least 2 devices" where there may be more that could not be read */
+static const char *count_of(u64 nr, const char *word, bool lacks, char *text, size_t size)
+{
+	char plural[40];
+
+	snprintf(text, size, "%s%s", lacks ? "at least " : "",
+		 text_plural(nr, word, plural, sizeof(plural)));
+	return text;
+}
+
 static void print_luo(const struct handover *handover, struct json_object *root)
 {
-	struct json_object *luo = member(root, "luo");
-	char buffer[32], sessions[32], flbs[32];
+	struct json_object *luo = text_find(root, "luo");
+	bool lacks = !handover->luo.sessions_complete;
+	char buffer[32], sessions[48], flbs[48];
 
 	if (!luo) {
 		printf("LUO      %s\n",
 		       handover->has_kho && !kho_find_subtree(&handover->kho, "LUO") ?
-			       "none: an empty handover" :
+			       model_sessions_to_come(handover) ? "none" :
+								  "none: an empty handover" :
 			       model_why_not_read(handover));
 		return;
 	}
 	printf("LUO      %s, live update no. %llu, ",
 	       text_member(luo, "compatible", buffer, sizeof(buffer)),
 	       (unsigned long long)number(luo, "liveupdate_number"));
-	if (!length(root, "sessions"))
-		printf("no session (an empty handover)");
-	else
-		printf("%s", text_plural(length(root, "sessions"), "session", sessions,
-					 sizeof(sessions)));
-	printf(", %s\n", text_plural(length(root, "flbs"), "FLB", flbs, sizeof(flbs)));
-}
-
-static void print_iommu(struct json_object *root)
-{
-	char buffer[32], units[32], domains[32], devices[32];
-
-	if (!member(root, "abi")) {
-		puts("IOMMU    no state handed over");
+	if (model_sessions_to_come(handover)) {
+		printf("sessions: written only\n         in the reboot call, not yet\n");
 		return;
 	}
-	printf("IOMMU    %s, root at %s: %s, %s, %s\n",
-	       text_member(root, "abi", buffer, sizeof(buffer)),
-	       text_member(root, "root", buffer, sizeof(buffer)),
-	       text_plural(length(root, "iommus"), "unit", units, sizeof(units)),
-	       text_plural(length(root, "domains"), "domain", domains, sizeof(domains)),
-	       text_plural(length(root, "devices"), "device", devices, sizeof(devices)));
-	if (member(root, "kernel_release") &&
-	    json_object_get_string_len(member(root, "kernel_release")))
+	if (!length(root, "sessions"))
+		printf(lacks ? "sessions that cannot be read" : "no session (an empty handover)");
+	else
+		printf("%s", count_of(length(root, "sessions"), "session", lacks, sessions,
+				      sizeof(sessions)));
+	printf(",%s%s\n", lacks || !handover->luo.flbs_complete ? "\n         " : " ",
+	       count_of(length(root, "flbs"), "FLB", !handover->luo.flbs_complete, flbs,
+			sizeof(flbs)));
+}
+
+static u64 count_live(struct json_object *root, const char *key)
+{
+	struct json_object *records = text_find(root, key);
+	u64 count = 0;
+	size_t i;
+
+	for (i = 0; i < length(root, key); i++)
+		count += !json_object_get_boolean(
+			text_find(json_object_array_get_idx(records, i), "deleted"));
+	return count;
+}
+
+/* "4 devices (3 deleted)" */
+static const char *count_records(struct json_object *root, const char *key, const char *word,
+				 bool lacks, char *text, size_t size)
+{
+	u64 nr = length(root, key), deleted = nr - count_live(root, key);
+	char count[48], more[32] = "";
+
+	if (deleted)
+		snprintf(more, sizeof(more), " (%llu deleted)", (unsigned long long)deleted);
+	snprintf(text, size, "%s%s", count_of(nr, word, lacks, count, sizeof(count)), more);
+	return text;
+}
+
+static void print_iommu(const struct handover *handover, struct json_object *root)
+{
+	char buffer[32], address[32], units[80], domains[80], devices[80];
+	char counts[256] = "cannot be read", line[400];
+
+	if (!text_find(root, "abi")) {
+		printf("IOMMU    %s\n", model_iommu_unread(handover) ?
+						model_no_iommu(handover) :
+					model_sessions_to_come(handover) ?
+						"LUO knows no state before the reboot call" :
+						"no state handed over");
+		return;
+	}
+	if (handover->has_iommu)
+		snprintf(counts, sizeof(counts), "%s, %s, %s",
+			 count_records(root, "iommus", "unit",
+				       handover_lacks(handover, IOMMUSER_KIND_IOMMU), units,
+				       sizeof(units)),
+			 count_records(root, "domains", "domain",
+				       handover_lacks(handover, IOMMUSER_KIND_DOMAIN), domains,
+				       sizeof(domains)),
+			 count_records(root, "devices", "device",
+				       handover_lacks(handover, IOMMUSER_KIND_DEVICE), devices,
+				       sizeof(devices)));
+	snprintf(line, sizeof(line), "%s, root at %s: %s",
+		 text_member(root, "abi", buffer, sizeof(buffer)),
+		 text_member(root, "root", address, sizeof(address)), counts);
+	text_labelled("IOMMU", line, 9);
+	if (text_find(root, "kernel_release") &&
+	    json_object_get_string_len(text_find(root, "kernel_release")))
 		printf("         written by Linux %s\n",
 		       text_member(root, "kernel_release", buffer, sizeof(buffer)));
 	printf("         layout chosen by: %s\n",
@@ -104,10 +154,13 @@ static void print_memfd(struct json_object *memfd)
 {
 	char size[32], folios[32];
 
-	printf("  %s in %s", text_size(number(memfd, "size"), size, sizeof(size)),
-	       text_plural(number(memfd, "folios"), "folio", folios, sizeof(folios)));
-	if (!json_object_get_boolean(member(memfd, "complete")))
+	printf("  %s", text_size(number(memfd, "size"), size, sizeof(size)));
+	/* What was read of its folios is not all. */
+	if (!json_object_get_boolean(text_find(memfd, "complete")))
 		printf(" (incomplete)");
+	else
+		printf(" in %s",
+		       text_plural(number(memfd, "folios"), "folio", folios, sizeof(folios)));
 }
 
 /* How wide is the widest of the first members? */
@@ -136,7 +189,7 @@ static void print_files(struct json_object *files, u64 limit)
 		widths[j] = widest(files, keys[j], limit);
 	for (i = 0; i < json_object_array_length(files) && i < limit; i++) {
 		struct json_object *file = json_object_array_get_idx(files, i);
-		struct json_object *memfd = member(file, "memfd");
+		struct json_object *memfd = text_find(file, "memfd");
 
 		for (j = 0; j < 3; j++) {
 			fputs(words[j], stdout);
@@ -153,7 +206,7 @@ static void print_files(struct json_object *files, u64 limit)
 
 static void print_sessions(struct json_object *root, u64 limit)
 {
-	struct json_object *sessions = member(root, "sessions");
+	struct json_object *sessions = text_find(root, "sessions");
 	char name[32];
 	size_t i;
 
@@ -164,7 +217,7 @@ static void print_sessions(struct json_object *root, u64 limit)
 
 		printf("  %s%s\n", text_member(session, "name", name, sizeof(name)),
 		       length(session, "files") ? "" : "  (no files)");
-		print_files(member(session, "files"), limit);
+		print_files(text_find(session, "files"), limit);
 	}
 	if (i < length(root, "sessions"))
 		printf("  ... and %zu more (--limit)\n", length(root, "sessions") - i);
@@ -172,19 +225,19 @@ static void print_sessions(struct json_object *root, u64 limit)
 
 static void print_pasids(struct json_object *context, u64 limit)
 {
-	struct json_object *pasids = member(context, "pasids");
+	struct json_object *pasids = text_find(context, "pasids");
 	char table[32], type[32];
 	size_t i, j;
 
 	for (i = 0; i < json_object_array_length(pasids) && i < limit; i++) {
 		struct json_object *pasid = json_object_array_get_idx(pasids, i);
-		struct json_object *words = member(pasid, "entry");
+		struct json_object *words = text_find(pasid, "entry");
 
 		printf("           PASID %llu  DID %llu  %s",
 		       (unsigned long long)number(pasid, "pasid"),
 		       (unsigned long long)number(pasid, "did"),
 		       text_member(pasid, "type", type, sizeof(type)));
-		if (member(pasid, "levels"))
+		if (text_find(pasid, "levels"))
 			printf(", %llu levels at %s", (unsigned long long)number(pasid, "levels"),
 			       text_member(pasid, "top_table", table, sizeof(table)));
 		printf("\n             entry   ");
@@ -199,11 +252,11 @@ static void print_context(struct json_object *context, u64 limit)
 	char bdf[32], table[32], entry[32];
 
 	printf("  %s", text_member(context, "bdf", bdf, sizeof(bdf)));
-	if (member(context, "pasids"))
+	if (text_find(context, "pasids"))
 		printf("  PASID directory %s, %llu PASIDs\n",
 		       text_member(context, "pasid_directory", table, sizeof(table)),
 		       (unsigned long long)number(context, "pasid_entries"));
-	else if (member(context, "levels"))
+	else if (text_find(context, "levels"))
 		printf("  DID %llu  %s, %llu levels at %s\n",
 		       (unsigned long long)number(context, "did"),
 		       text_member(context, "stage", table, sizeof(table)),
@@ -215,19 +268,19 @@ static void print_context(struct json_object *context, u64 limit)
 	printf("           root    %s\n", text_member(context, "root_entry", entry, sizeof(entry)));
 	printf("           context %s\n",
 	       text_member(context, "context_entry", entry, sizeof(entry)));
-	if (member(context, "pasids"))
+	if (text_find(context, "pasids"))
 		print_pasids(context, limit);
 }
 
 static void print_vtd(struct json_object *root, u64 limit)
 {
-	struct json_object *vtd_roots = member(root, "vtd_roots");
+	struct json_object *vtd_roots = text_find(root, "vtd_roots");
 	char table[32], mode[32], how[32];
 	size_t i, j;
 
 	for (i = 0; i < json_object_array_length(vtd_roots); i++) {
 		struct json_object *vtd = json_object_array_get_idx(vtd_roots, i);
-		struct json_object *contexts = member(vtd, "contexts");
+		struct json_object *contexts = text_find(vtd, "contexts");
 
 		printf("\nVT-d root table at %s, %s mode\n",
 		       text_member(vtd, "root_table", table, sizeof(table)),
@@ -248,12 +301,27 @@ static void print_vtd(struct json_object *root, u64 limit)
 	}
 }
 
+/* A deleted record that names no device any more is none of 0000:00:00.0. For text alone. */
+static void forget_names_of_deleted(struct json_object *root, const char *key)
+{
+	struct json_object *records = text_find(root, key), *record;
+	size_t i;
+
+	for (i = 0; i < length(root, key); i++) {
+		record = json_object_array_get_idx(records, i);
+		if (json_object_get_boolean(text_find(record, "deleted")) &&
+		    text_find(record, "bdf") &&
+		    !strcmp(json_object_get_string(text_find(record, "bdf")), "0000:00:00.0"))
+			json_object_object_add(record, "bdf", NULL);
+	}
+}
+
 /* Where the image says where records stand, that column takes the place of "deleted". */
 static void print_records(struct json_object *root, const char *heading, const char *key,
 			  const struct output_object *kind, u64 limit)
 {
 	struct text_column columns[TEXT_MAX_COLUMNS + 1];
-	struct json_object *records = member(root, key);
+	struct json_object *records = text_find(root, key);
 	size_t i, nr = 0;
 
 	if (!length(root, key))
@@ -261,22 +329,10 @@ static void print_records(struct json_object *root, const char *heading, const c
 	text_columns(kind, records, columns, TEXT_MAX_COLUMNS + 1);
 	for (i = 0; columns[i].key; i++)
 		if (strcmp(columns[i].key, "deleted") ||
-		    !member(json_object_array_get_idx(records, 0), "state"))
+		    !text_find(json_object_array_get_idx(records, 0), "state"))
 			columns[nr++] = columns[i];
 	columns[nr].key = NULL;
 	text_table(heading, records, columns, limit);
-}
-
-static u64 count_live(struct json_object *root, const char *key)
-{
-	struct json_object *records = member(root, key);
-	u64 count = 0;
-	size_t i;
-
-	for (i = 0; i < length(root, key); i++)
-		count += !json_object_get_boolean(
-			member(json_object_array_get_idx(records, i), "deleted"));
-	return count;
 }
 
 static const char *when_taken(const struct handover *handover)
@@ -295,34 +351,43 @@ static const char *when_taken(const struct handover *handover)
 	return "";
 }
 
-static void describe_sessions(struct json_object *root, char *text, size_t size)
+static bool sessions_lack(const struct handover *handover)
 {
-	struct json_object *sessions = member(root, "sessions");
-	char session_text[32], file_text[32];
+	return handover->has_luo && !handover->luo.sessions_complete;
+}
+
+static void describe_sessions(const struct handover *handover, struct json_object *root, char *text,
+			      size_t size)
+{
+	struct json_object *sessions = text_find(root, "sessions");
+	char session_text[48], file_text[48];
+	bool lacks = sessions_lack(handover);
 	u64 files = 0;
 	size_t i;
 
 	for (i = 0; i < length(root, "sessions"); i++)
 		files += length(json_object_array_get_idx(sessions, i), "files");
-	if (!length(root, "sessions"))
+	if (!length(root, "sessions")) {
+		snprintf(text, size, "%s", lacks ? "sessions that cannot be read, " : "");
 		return;
+	}
 	snprintf(text, size, "%s with %s, ",
-		 text_plural(length(root, "sessions"), "session", session_text,
-			     sizeof(session_text)),
-		 text_plural(files, "file", file_text, sizeof(file_text)));
+		 count_of(length(root, "sessions"), "session", lacks, session_text,
+			  sizeof(session_text)),
+		 count_of(files, "file", lacks, file_text, sizeof(file_text)));
 }
 
 /* After the jump: how many devices stand where, where the image says it. */
 static void describe_states(struct json_object *root, char *text, size_t size)
 {
 	const char *const *states = output_find(&output_device, "state")->values;
-	struct json_object *devices = member(root, "devices"), *state;
+	struct json_object *devices = text_find(root, "devices"), *state;
 	size_t i, j, used = 0;
 	u64 count;
 
 	for (i = 0; states[i] && used < size; i++) {
 		for (j = 0, count = 0; j < length(root, "devices"); j++) {
-			state = member(json_object_array_get_idx(devices, j), "state");
+			state = text_find(json_object_array_get_idx(devices, j), "state");
 			count += state && !strcmp(json_object_get_string(state), states[i]);
 		}
 		if (count)
@@ -335,19 +400,27 @@ static void describe_states(struct json_object *root, char *text, size_t size)
 static void describe_iommu(const struct handover *handover, struct json_object *root, char *text,
 			   size_t size)
 {
-	char units[32], domains[32], devices[32], states[160] = "";
+	char units[48], domains[48], devices[48], states[160] = "";
 	u64 nr_devices = count_live(root, "devices");
 
 	describe_states(root, states, sizeof(states));
-	text_plural(nr_devices, "device", devices, sizeof(devices));
-	text_plural(count_live(root, "domains"), "domain", domains, sizeof(domains));
-	text_plural(count_live(root, "iommus"), "IOMMU", units, sizeof(units));
+	count_of(nr_devices, "device", handover_lacks(handover, IOMMUSER_KIND_DEVICE), devices,
+		 sizeof(devices));
+	count_of(count_live(root, "domains"), "domain",
+		 handover_lacks(handover, IOMMUSER_KIND_DOMAIN), domains, sizeof(domains));
+	count_of(count_live(root, "iommus"), "IOMMU", handover_lacks(handover, IOMMUSER_KIND_IOMMU),
+		 units, sizeof(units));
 	if (!handover->has_flb)
-		snprintf(text, size, "no IOMMU state");
+		snprintf(text, size, "%s",
+			 model_iommu_unread(handover) ? model_no_iommu(handover) :
+							"no IOMMU state");
 	else if (!handover->has_iommu)
 		snprintf(text, size, "IOMMU state that cannot be read");
 	else if (states[0])
 		snprintf(text, size, "%s (%s) on %s of %s", devices, states, domains, units);
+	else if (handover->states_lost)
+		snprintf(text, size, "%s on %s of %s; where they stand now was lost", devices,
+			 domains, units);
 	else
 		snprintf(text, size, "%s that %s DMA through %s of %s", devices,
 			 nr_devices == 1 ? "keeps its" : "keep their", domains, units);
@@ -370,17 +443,25 @@ static void describe_soundness(const struct report *report, char *text, size_t s
 /* The answer first: what is it, and is it sound? */
 static void print_answer(const struct handover *handover, struct json_object *root)
 {
-	char text[600], sessions[80] = "", iommu[320], sound[120];
+	char text[640], sessions[120] = "", iommu[320], sound[120];
 
 	describe_soundness(handover->report, sound, sizeof(sound));
 	describe_iommu(handover, root, iommu, sizeof(iommu));
-	describe_sessions(root, sessions, sizeof(sessions));
+	describe_sessions(handover, root, sessions, sizeof(sessions));
 	if (!handover->has_kho && !handover->has_luo && !handover->has_flb)
 		snprintf(text, sizeof(text), "VT-d tables, without records of a handover.");
-	else if (handover->has_kho && !length(root, "sessions") && !handover->has_flb)
-		snprintf(text, sizeof(text), "%s%s: no session, no IOMMU state. %s",
-			 handover->map_gone ? "What is left of a handover" : "An empty handover",
-			 when_taken(handover), sound);
+	else if (handover->map_gone && !length(root, "sessions") && !handover->has_flb)
+		snprintf(text, sizeof(text),
+			 "What is left of a handover%s: too little to tell what it held, or "
+			 "whether it was sound.",
+			 when_taken(handover));
+	else if (handover->has_kho && !length(root, "sessions") && !sessions_lack(handover) &&
+		 !handover->has_flb && !model_iommu_unread(handover))
+		snprintf(text, sizeof(text), "%s%s: no session%s, no IOMMU state. %s",
+			 model_sessions_to_come(handover) ? "A handover in the making" :
+							    "An empty handover",
+			 when_taken(handover), model_sessions_to_come(handover) ? " yet" : "",
+			 sound);
 	else
 		snprintf(text, sizeof(text), "A handover%s: %s%s. %s", when_taken(handover),
 			 sessions, iommu, sound);
@@ -390,7 +471,7 @@ static void print_answer(const struct handover *handover, struct json_object *ro
 
 static void print_show(struct handover *handover, struct json_object *root, u64 limit)
 {
-	struct json_object *source = member(root, "source");
+	struct json_object *source = text_find(root, "source");
 	char buffer[32], size[32];
 	u32 i;
 
@@ -403,21 +484,24 @@ static void print_show(struct handover *handover, struct json_object *root, u64 
 		printf("         holds %llu KHO FDTs, this is the best (see --list-roots)\n",
 		       (unsigned long long)handover->nr_candidates);
 	if (handover->has_kho || handover->has_luo || handover->has_flb) {
-		print_kho(handover, member(root, "kho"));
+		print_kho(handover, text_find(root, "kho"));
 		print_luo(handover, root);
-		print_iommu(root);
+		print_iommu(handover, root);
 	}
 	for (i = 0; i < handover->nr_notes; i++)
 		text_labelled("Note", handover->notes[i], 9);
 	print_sessions(root, limit);
-	text_objects("FLBs", member(root, "flbs"), &output_flb, limit);
+	text_objects("FLBs", text_find(root, "flbs"), &output_flb, limit);
+	forget_names_of_deleted(root, "devices");
+	forget_names_of_deleted(root, "aliases");
 	print_records(root, "IOMMUs", "iommus", &output_iommu, limit);
 	print_records(root, "Domains", "domains", &output_domain, limit);
 	print_records(root, "Devices", "devices", &output_device, limit);
-	if (member(root, "hwpts")) {
-		text_objects("Aliases", member(root, "aliases"), &output_alias, limit);
-		text_objects("Attachments", member(root, "attachments"), &output_attachment, limit);
-		text_objects("HWPTs", member(root, "hwpts"), &output_hwpt, limit);
+	if (text_find(root, "hwpts")) {
+		text_objects("Aliases", text_find(root, "aliases"), &output_alias, limit);
+		text_objects("Attachments", text_find(root, "attachments"), &output_attachment,
+			     limit);
+		text_objects("HWPTs", text_find(root, "hwpts"), &output_hwpt, limit);
 	}
 	print_vtd(root, limit);
 }

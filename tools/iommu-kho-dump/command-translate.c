@@ -25,10 +25,11 @@ static const char *const outcomes[] = {
 	[REQUESTER_LEFT] = "left",
 	[REQUESTER_MISSING] = "missing",
 	[REQUESTER_UNSUPPORTED] = "unsupported",
+	[REQUESTER_ABSENT] = "not-handed-over",
 	"mapped",
 	NULL,
 };
-#define OUTCOME_MAPPED (REQUESTER_UNSUPPORTED + 1)
+#define OUTCOME_MAPPED (REQUESTER_ABSENT + 1)
 
 static const struct output_field level_fields[] = {
 	OUTPUT_FIELD("level", OUTPUT_NUMBER, "0 for entries of 4 KiB", .heading = "level"),
@@ -91,7 +92,7 @@ struct answer {
 	struct requester requester;
 	u64 iova;
 	u32 outcome;
-	char message[128];
+	char message[160];
 	u32 read_fault;
 	u32 write_fault;
 	struct iommuser_pt_translation translation;
@@ -219,9 +220,13 @@ static void print_fault(const char *request, u32 fault)
 		       fault_text(fault));
 }
 
-static void print_refusal(const struct answer *answer, char *line, size_t used)
+static void print_refusal(const struct answer *answer, char *line, size_t size, size_t used)
 {
-	snprintf(line + used, 256 - used, ": %s", answer->message);
+	/* That message names the device itself. */
+	if (answer->requester.status == REQUESTER_ABSENT)
+		snprintf(line, size, "%s", answer->message);
+	else
+		snprintf(line + used, size - used, ": %s", answer->message);
 	text_wrap(line, 0);
 }
 
@@ -230,7 +235,7 @@ static void print_translate(const struct answer *answer, struct json_object *obj
 	const struct iommuser_pt_translation *translation = &answer->translation;
 	char bdf[32], text[32], size[32], token[32], offset[32];
 	struct json_object *levels = NULL;
-	char line[256];
+	char line[320];
 	int used;
 
 	used = snprintf(line, sizeof(line), "%s", text_member(object, "bdf", bdf, sizeof(bdf)));
@@ -246,7 +251,7 @@ static void print_translate(const struct answer *answer, struct json_object *obj
 			       4096ULL << (9 * translation->steps[translation->nr_steps - 1].level),
 			       size, sizeof(size)));
 	else
-		print_refusal(answer, line, (size_t)used);
+		print_refusal(answer, line, sizeof(line), (size_t)used);
 	if (answer->read_fault == answer->write_fault) {
 		print_fault("request", answer->read_fault);
 	} else {
@@ -258,9 +263,11 @@ static void print_translate(const struct answer *answer, struct json_object *obj
 		       text_member(object, "memfd", token, sizeof(token)),
 		       text_member(object, "session", text, sizeof(text)),
 		       text_member(object, "offset", offset, sizeof(offset)));
-	if (answer->requester.status == REQUESTER_FOUND)
-		printf("  %s, domain %s\n", text_member(object, "format", text, sizeof(text)),
-		       text_member(object, "domain", token, sizeof(token)));
+	if (answer->requester.status == REQUESTER_FOUND && answer->requester.has_domain)
+		printf("  %s, domain %" PRIu64 "\n",
+		       text_member(object, "format", text, sizeof(text)), answer->requester.domain);
+	else if (answer->requester.status == REQUESTER_FOUND)
+		printf("  %s\n", text_member(object, "format", text, sizeof(text)));
 	json_object_object_get_ex(object, "levels", &levels);
 	text_objects("Levels", levels, &output_level, IOMMUSER_PT_MAX_LEVELS);
 }
@@ -286,7 +293,7 @@ static int run_translate(const struct options *options, struct source *source)
 
 	if (status == EXIT_OK) {
 		requester_parse(options->words[0], &answer.requester);
-		parse_number(options->words[1], 0, &answer.iova);
+		parse_hex_number(options->words[1], &answer.iova);
 		translate(&answer, &handover);
 		status = print_answer(options, &answer);
 	}
@@ -302,8 +309,9 @@ static bool check_translate(const struct options *options, char *message, size_t
 	if (!requester_parse(options->words[0], &requester))
 		snprintf(message, size, "'%s' is not a PCI function ([0000:]00:04.0[+PASID])",
 			 options->words[0]);
-	else if (!parse_number(options->words[1], 0, &iova))
-		snprintf(message, size, "'%s' is not an IOVA (0x...)", options->words[1]);
+	else if (!parse_hex_number(options->words[1], &iova))
+		snprintf(message, size, "'%s' is not an IOVA: write addresses as 0x...",
+			 options->words[1]);
 	else
 		return true;
 	return false;

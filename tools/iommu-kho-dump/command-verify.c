@@ -15,35 +15,68 @@
 
 #define DEFAULT_LIMIT 100
 
-static void print_verdict(const struct report *report)
-{
-	const char *status = report_status(report);
-	char errors[32], warnings[32];
+/**
+ * struct verdict - what verify comes to
+ * @status: "ok", "warnings", "errors" or "incomplete"
+ * @nothing: there was nothing that could be checked
+ */
+struct verdict {
+	const char *status;
+	bool nothing;
+};
 
-	text_plural(report_count(report, IOMMUSER_ERROR), "error", errors, sizeof(errors));
-	text_plural(report_count(report, IOMMUSER_WARNING) +
-			    report_count(report, IOMMUSER_INCOMPLETE),
-		    "warning", warnings, sizeof(warnings));
+/* "2 errors, 6 gaps, 1 warning"; without the word for what there is none of, but for @least. */
+static void list_counts(const struct report *report, enum iommuser_severity least, char *line,
+			size_t size)
+{
+	char text[32];
+	size_t used = 0;
+	u32 severity;
+	u64 count;
+
+	line[0] = '\0';
+	for (severity = IOMMUSER_ERROR; severity >= IOMMUSER_WARNING && used < size; severity--) {
+		count = report_count(report, severity);
+		if (count || severity == least)
+			used += (size_t)snprintf(line + used, size - used, "%s%s", used ? ", " : "",
+						 text_plural(count, severity_word(severity), text,
+							     sizeof(text)));
+	}
+}
+
+static void print_verdict(const struct report *report, const struct verdict *verdict)
+{
+	const char *status = verdict->status;
+	char counts[128];
+
 	fputs(color_on(status), stdout);
-	if (!strcmp(status, "ok"))
+	if (!strcmp(status, "ok")) {
 		printf("OK%s: nothing wrong found\n", color_off(status));
-	else if (!strcmp(status, "incomplete"))
-		printf("INCOMPLETE%s: the image lacks metadata that is needed (%s)\n",
-		       color_off(status), warnings);
-	else if (!strcmp(status, "warnings"))
-		printf("WARNINGS%s: %s, no error\n", color_off(status), warnings);
-	else
-		printf("ERRORS%s: %s, %s\n", color_off(status), errors, warnings);
+	} else if (!strcmp(status, "incomplete")) {
+		list_counts(report, verdict->nothing ? IOMMUSER_WARNING : IOMMUSER_INCOMPLETE,
+			    counts, sizeof(counts));
+		printf("INCOMPLETE%s: %s (%s)\n", color_off(status),
+		       verdict->nothing ? "nothing could be checked" :
+					  "the image lacks metadata that is needed",
+		       counts);
+	} else if (!strcmp(status, "warnings")) {
+		list_counts(report, IOMMUSER_WARNING, counts, sizeof(counts));
+		printf("WARNINGS%s: %s, no error\n", color_off(status), counts);
+	} else {
+		list_counts(report, IOMMUSER_WARNING, counts, sizeof(counts));
+		printf("ERRORS%s: %s\n", color_off(status), counts);
+	}
 }
 
 static void print_finding(const struct report_entry *entry)
 {
 	const char *severity = severity_name(entry->finding.severity);
+	const char *word = severity_word(entry->finding.severity);
 	char text[512], record[64];
 
 	report_record_name(&entry->finding, record, sizeof(record));
 	printf("\n%s %s%s%s at 0x%llx", iommuser_finding_code(entry->finding.id),
-	       color_on(severity), severity, color_off(severity),
+	       color_on(severity), word, color_off(severity),
 	       (unsigned long long)entry->finding.phys);
 	if (record[0])
 		printf(", %s", record);
@@ -89,12 +122,13 @@ static void print_checked(struct json_object *checked)
 	text_wrap(line, 2);
 }
 
-static void print_verify(const struct report *report, struct json_object *object, u64 limit)
+static void print_verify(const struct report *report, const struct verdict *verdict,
+			 struct json_object *object, u64 limit)
 {
 	struct json_object *not_checked = NULL, *checked = NULL;
 	size_t i, kept = report_nr_kept(report);
 
-	print_verdict(report);
+	print_verdict(report, verdict);
 	for (i = 0; i < kept && i < limit; i++)
 		print_finding(report_get(report, i));
 	if (i < kept)
@@ -110,20 +144,20 @@ static void print_verify(const struct report *report, struct json_object *object
 		puts("\niommu-kho-dump --explain CODE tells what a finding means and what to do.");
 }
 
-static int verdict_status(const struct report *report)
+static int verdict_status(const struct verdict *verdict)
 {
-	return report_count(report, IOMMUSER_ERROR) || report_count(report, IOMMUSER_INCOMPLETE) ?
+	return !strcmp(verdict->status, "errors") || !strcmp(verdict->status, "incomplete") ?
 		       EXIT_FOUND :
 		       EXIT_OK;
 }
 
 static int write_metrics(const struct options *options, const struct handover *handover,
-			 struct json_object *object)
+			 const struct verdict *verdict, struct json_object *object)
 {
 	char image[4096];
 	struct prometheus metrics = {
 		.image = escape_text(options->image, strlen(options->image), image, sizeof(image)),
-		.status = report_status(handover->report),
+		.status = verdict->status,
 		.time = (u64)time(NULL),
 		.handover = handover,
 	};
@@ -134,16 +168,16 @@ static int write_metrics(const struct options *options, const struct handover *h
 
 /* Takes over the object. */
 static int answer(const struct options *options, const struct handover *handover,
-		  struct json_object *object, u64 limit)
+		  const struct verdict *verdict, struct json_object *object, u64 limit)
 {
 	int status = EXIT_OK;
 
 	if (options_json(options))
 		return print_json(options, object);
 	if (options->format == FORMAT_PROMETHEUS)
-		status = write_metrics(options, handover, object);
+		status = write_metrics(options, handover, verdict, object);
 	else
-		print_verify(handover->report, object, limit);
+		print_verify(handover->report, verdict, object, limit);
 	json_object_put(object);
 	return status;
 }
@@ -152,6 +186,7 @@ static int run_verify(const struct options *options, struct source *source)
 {
 	struct iommuser_verify_counts counts = { 0 };
 	struct handover handover;
+	struct verdict verdict;
 	struct json_object *object;
 	u64 limit = options_limit(options, DEFAULT_LIMIT);
 	int status = open_handover(&handover, options, source);
@@ -160,8 +195,10 @@ static int run_verify(const struct options *options, struct source *source)
 		status = verify_handover(&handover, options, &counts);
 	if (status == EXIT_OK) {
 		object = model_verify(&handover, &counts, limit);
-		status = verdict_status(handover.report);
-		if (answer(options, &handover, object, limit) != EXIT_OK)
+		verdict.status = model_verdict(&handover, &counts);
+		verdict.nothing = model_nothing_checked(&handover, &counts);
+		status = verdict_status(&verdict);
+		if (answer(options, &handover, &verdict, object, limit) != EXIT_OK)
 			status = EXIT_INTERNAL;
 	}
 	handover_close(&handover);

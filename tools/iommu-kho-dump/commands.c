@@ -9,6 +9,8 @@
 
 #include <iommuser/error.h>
 
+#include "whole-file.h"
+
 static const struct command *const commands[] = {
 	&command_show,	  &command_verify,  &command_maps,	&command_translate,
 	&command_scratch, &command_extract, &command_capture,	&command_stat,
@@ -42,10 +44,39 @@ struct source_options source_options_of(const struct options *options)
 	return source;
 }
 
+static bool replaces(const struct options *options, const char *input, const char *what)
+{
+	char message[64];
+
+	if (!input || !whole_file_replaces(options->output, input))
+		return false;
+	snprintf(message, sizeof(message), "is the %s itself: -o must name another file", what);
+	complain(options->output, message);
+	return true;
+}
+
+static bool replaces_image(const struct options *options, const char *image)
+{
+	/* No file, but the running host. */
+	return image && strcmp(image, SOURCE_LIVE) && replaces(options, image, "image");
+}
+
+bool output_is_input(const struct options *options)
+{
+	bool found = replaces_image(options, options->image) ||
+		     replaces_image(options, options->other) ||
+		     replaces(options, options->kernel, "kernel");
+	int i;
+
+	for (i = 0; i < options->nr_images && !found; i++)
+		found = replaces_image(options, options->images[i]);
+	return found;
+}
+
 struct source *open_source(const char *path, const struct options *options)
 {
 	const struct source_options how = source_options_of(options);
-	char message[1024], line[320];
+	char message[2048], line[320];
 	struct source *source = source_open(path, &how, message, sizeof(message));
 	u32 i;
 
@@ -102,12 +133,26 @@ bool complain_broken(const struct options *options, const struct source *source)
 {
 	char message[512];
 
-	if (!source_broken(source))
+	if (options->force || !source_broken(source))
 		return false;
 	snprintf(message, sizeof(message), "%s (--force shows what it still holds)",
 		 source_broken(source));
 	complain(options->image, message);
 	return true;
+}
+
+int finish_source(const struct options *options, struct source *source, int status)
+{
+	char message[512];
+
+	if (options->force && source_broken(source)) {
+		snprintf(message, sizeof(message), "opened by --force: %s", source_broken(source));
+		complain(options->image, message);
+	}
+	if (status <= EXIT_FOUND && complain_broken(options, source))
+		status = EXIT_NO_IMAGE;
+	source_close(source);
+	return status;
 }
 
 int open_handover(struct handover *handover, const struct options *options, struct source *source)
@@ -135,7 +180,11 @@ int open_handover(struct handover *handover, const struct options *options, stru
 int verify_handover(struct handover *handover, const struct options *options,
 		    struct iommuser_verify_counts *counts)
 {
-	switch (handover_verify(handover, counts)) {
+	int error = handover_verify(handover, counts);
+
+	if (error != -IOMMUSER_ENOMEM && complain_broken(options, handover->source))
+		return EXIT_NO_IMAGE;
+	switch (error) {
 	case 0:
 		return EXIT_OK;
 	case -IOMMUSER_ENOMEM:

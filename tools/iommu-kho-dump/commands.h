@@ -75,8 +75,16 @@ int explain_code(const struct options *options);
 struct source_options source_options_of(const struct options *options);
 /** open_source - source_open() with its failures told to people; NULL then */
 struct source *open_source(const char *path, const struct options *options);
-/** complain_broken - when an image opened lazily proved damaged, say so; returns whether it did */
+/** complain_broken - when an image could not be read, or proved damaged, say so, but not by force; returns whether it did */
 bool complain_broken(const struct options *options, const struct source *source);
+/**
+ * finish_source - close an image when a command has done with it
+ * @status: exit status that the command would give
+ *
+ * Return: that, or EXIT_NO_IMAGE when what it has read is not to be relied on, which people are
+ * told now unless they were before; by force they are only told.
+ */
+int finish_source(const struct options *options, struct source *source, int status);
 /** open_handover - handover_open() with its failures told to people; returns an exit status */
 int open_handover(struct handover *handover, const struct options *options, struct source *source);
 
@@ -100,11 +108,13 @@ int print_json(const struct options *options, struct json_object *object);
 void print_line_members(const struct options *options);
 /** note_answer - something was written for this image, or was to be: print_failure() has nothing to add */
 void note_answer(void);
-/** print_failure - after a run: when it failed without an answer, say so where the format has a place for it */
+/** print_failure - after a run: when it failed without an answer, say so in JSON, or as a metric */
 void print_failure(const struct options *options, int status);
 /** print_schema - the JSON Schema of what the command prints, or of all; returns an exit status */
 int print_schema(const struct options *options);
-/** complain - tell people, on stderr, what is wrong with a file */
+/** output_is_input - would -o replace a file that is to be read? If so, people are told */
+bool output_is_input(const struct options *options);
+/** complain - tell people, on stderr, what is wrong with a file: a line for each line of @message */
 void complain(const char *file, const char *message);
 /** complain_no_memory - tell people; returns EXIT_INTERNAL */
 int complain_no_memory(void);

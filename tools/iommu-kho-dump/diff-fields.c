@@ -158,11 +158,22 @@ static void describe_file(const struct handover *handover, const struct diff_obj
 	describe_iommu_file(handover, session, file, fields);
 }
 
+/* A reference may lead to a record that the image lacks: then it is not told where. */
+static bool is_told(const struct handover *handover, u64 phys, u32 kind)
+{
+	u64 position;
+
+	return !handover_lacks(handover, kind) ||
+	       !iommuser_graph_resolve(&handover->graph, phys, kind, &position);
+}
+
 /* A domain has a name when it is live. */
 static void say_domain(const struct diff_side *side, struct diff_fields *fields, u64 phys)
 {
 	u64 position;
 
+	if (!is_told(side->handover, phys, IOMMUSER_KIND_DOMAIN))
+		return;
 	if (!iommuser_graph_resolve(&side->handover->graph, phys, IOMMUSER_KIND_DOMAIN,
 				    &position) &&
 	    side->domains[position])
@@ -178,6 +189,8 @@ static void say_reference(const struct diff_side *side, struct diff_fields *fiel
 	union iommuser_record record;
 	u64 position;
 
+	if (!is_told(handover, phys, kind))
+		return;
 	if (iommuser_graph_resolve(&handover->graph, phys, kind, &position) ||
 	    !diff_live(handover, kind, position, &record))
 		say_text(fields, name, "no live record");

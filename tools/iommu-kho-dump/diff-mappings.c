@@ -20,6 +20,9 @@
 
 #define NONE SIZE_MAX
 
+#define LACKS_TABLES(letter) letter " lacks VT-d tables"
+#define LACKS_RECORDS(letter) letter " may have more devices or PASIDs: it lacks their records"
+
 /* What has page tables on both sides. */
 struct target_pair {
 	struct mapping_target target;
@@ -94,9 +97,11 @@ static void compare_tables(struct mapping_diff *diff, size_t first)
 	name_target(&pair->target, name, sizeof(name));
 	memset(&after, 0, sizeof(after));
 	if (!diff_cursor_init(&before, &pair->before, &diff->left_before)) {
+		diff->result->unread = true;
 		diff_not_compared(diff->result, DIFF_MAPPING, NULL, name,
 				  "A has a page table of an impossible shape");
 	} else if (!diff_cursor_init(&after, &pair->after, &diff->left_after)) {
+		diff->result->unread = true;
 		diff_not_compared(diff->result, DIFF_MAPPING, NULL, name,
 				  "B has a page table of an impossible shape");
 	} else {
@@ -241,6 +246,8 @@ static bool find_translation(struct mapping_diff *diff, const struct mapping_tar
 		snprintf(reason, sizeof(reason), "%s: %s", handover == diff->before ? "A" : "B",
 			 message);
 		diff_not_compared(diff->result, DIFF_MAPPING, NULL, name, reason);
+		diff->result->unread |= translation->requester.status == REQUESTER_MISSING ||
+					translation->requester.status == REQUESTER_UNKNOWN;
 		return false;
 	}
 }
@@ -304,8 +311,7 @@ static void lone_target(struct mapping_diff *diff, const struct mapping_target *
 	entry.object = name;
 	if (others->incomplete)
 		diff_not_compared(diff->result, DIFF_TRANSLATION, NULL, name,
-				  change == DIFF_ADDED ? "A lacks VT-d tables" :
-							 "B lacks VT-d tables");
+				  change == DIFF_ADDED ? LACKS_TABLES("A") : LACKS_TABLES("B"));
 	else if (!other->nr_vtd)
 		diff_not_compared(diff->result, DIFF_TRANSLATION, NULL, name,
 				  change == DIFF_ADDED ? "A names no VT-d root table" :
@@ -396,6 +402,17 @@ static u64 count_pages(struct source *source)
 	return pages;
 }
 
+/* What could not be listed of one side may be there, whatever the other side lists. */
+static void note_lacking(struct mapping_diff *diff, const struct mapping_targets *targets,
+			 const char *tables, const char *records)
+{
+	diff->result->unread |= targets->incomplete || targets->lacks_records;
+	if (targets->incomplete && !diff_is_noted(diff->result, DIFF_TRANSLATION, NULL, tables))
+		diff_not_compared(diff->result, DIFF_TRANSLATION, NULL, NULL, tables);
+	if (targets->lacks_records)
+		diff_not_compared(diff->result, DIFF_MAPPING, NULL, NULL, records);
+}
+
 /* Which kinds of tables may be compared is said by what each image names. */
 static void note_nothing(struct mapping_diff *diff, const struct mapping_targets *before,
 			 const struct mapping_targets *after)
@@ -427,6 +444,8 @@ bool diff_mappings(struct diff_result *result, struct handover *before, struct h
 		sort_targets(&right);
 		note_nothing(&diff, &left, &right);
 		pair_targets(&diff, &left, &right);
+		note_lacking(&diff, &left, LACKS_TABLES("A"), LACKS_RECORDS("A"));
+		note_lacking(&diff, &right, LACKS_TABLES("B"), LACKS_RECORDS("B"));
 		ok = group_pairs(&diff);
 	}
 	before->reads.doing = "comparing page tables";

@@ -95,19 +95,20 @@ static int name_device(u64 segment, u64 bdf, char *name, size_t size)
 			(unsigned int)(bdf & 7));
 }
 
-static void name_hwpt(const struct handover *handover, const struct iommuser_hwpt *hwpt, char *name,
+static bool name_hwpt(const struct handover *handover, const struct iommuser_hwpt *hwpt, char *name,
 		      size_t size)
 {
 	u64 token;
 
 	if (iommu_files_token(&handover->files, handover->source, &handover->root,
-			      hwpt->iommufd_token, &token))
+			      hwpt->iommufd_token, &token)) {
 		snprintf(name, size, "0x%llx/0x%llx", (unsigned long long)token,
 			 (unsigned long long)hwpt->hwpt_token);
-	else
-		snprintf(name, size, "iommufd at 0x%llx/0x%llx",
-			 (unsigned long long)hwpt->iommufd_token,
-			 (unsigned long long)hwpt->hwpt_token);
+		return true;
+	}
+	snprintf(name, size, "iommufd at 0x%llx/0x%llx", (unsigned long long)hwpt->iommufd_token,
+		 (unsigned long long)hwpt->hwpt_token);
+	return false;
 }
 
 static bool name_attachment(const struct handover *handover,
@@ -147,29 +148,47 @@ bool diff_name_record(const struct handover *handover, u32 kind,
 	case IOMMUSER_KIND_ATTACHMENT:
 		return name_attachment(handover, &record->attachment, name, size);
 	default:
-		name_hwpt(handover, &record->hwpt, name, size);
-		return true;
+		return name_hwpt(handover, &record->hwpt, name, size);
 	}
+}
+
+/* What a record refers to, and is named by, may be on a page that the image lacks. */
+static const char *why_nameless(const struct handover *handover, u32 kind)
+{
+	if (kind == IOMMUSER_KIND_ATTACHMENT && handover_lacks(handover, IOMMUSER_KIND_DEVICE))
+		return "lacks the records of their devices";
+	if (kind == IOMMUSER_KIND_HWPT)
+		return "lacks the iommufd files of some";
+	return NULL;
+}
+
+static void add_record(struct diff_side *side, u32 kind, enum diff_kind object, u64 position)
+{
+	const char *why = why_nameless(side->handover, kind);
+	union iommuser_record record;
+	char name[DIFF_VALUE_SIZE];
+
+	if (!diff_live(side->handover, kind, position, &record))
+		return;
+	if (diff_name_record(side->handover, kind, &record, name, sizeof(name)) || !why) {
+		diff_add_object(side, object, name, position, 0);
+		return;
+	}
+	if (!side->unknown[object])
+		side->unknown[object] = why;
+	side->unread = true;
 }
 
 static void collect_records(struct diff_side *side)
 {
 	const struct handover *handover = side->handover;
-	union iommuser_record record;
-	char name[DIFF_VALUE_SIZE];
 	size_t i;
 	u64 at;
 
-	for (i = 0; i < sizeof(record_kinds) / sizeof(record_kinds[0]); i++) {
-		u32 kind = record_kinds[i].record;
-
-		for (at = 0; at < iommuser_graph_count(&handover->graph, kind); at++) {
-			if (!diff_live(handover, kind, at, &record))
-				continue;
-			diff_name_record(handover, kind, &record, name, sizeof(name));
-			diff_add_object(side, record_kinds[i].kind, name, at, 0);
-		}
-	}
+	for (i = 0; i < sizeof(record_kinds) / sizeof(record_kinds[0]); i++)
+		for (at = 0; at < iommuser_graph_count(&handover->graph, record_kinds[i].record);
+		     at++)
+			add_record(side, record_kinds[i].record, record_kinds[i].kind, at);
 }
 
 /* In the layouts of the series, only files tell HWPTs. */
@@ -221,6 +240,12 @@ static bool luo_is_absent(const struct handover *handover)
 	       !kho_find_subtree(&handover->kho, "LUO");
 }
 
+/* What the next kernel has reused is not there to be read. */
+static bool luo_is_unread(const struct handover *handover)
+{
+	return handover->has_kho && !handover->map_gone && kho_find_subtree(&handover->kho, "LUO");
+}
+
 static void learn_luo(struct diff_side *side)
 {
 	const struct handover *handover = side->handover;
@@ -228,11 +253,13 @@ static void learn_luo(struct diff_side *side)
 	if (!handover->has_luo) {
 		if (luo_is_absent(handover))
 			return;
+		side->unread |= luo_is_unread(handover);
 		side->unknown[DIFF_SESSION] = "holds no LUO state";
 		side->unknown[DIFF_FILE] = "holds no LUO state";
 		side->unknown[DIFF_FLB] = "holds no LUO state";
 		return;
 	}
+	side->unread |= !handover->luo.sessions_complete || !handover->luo.flbs_complete;
 	if (!handover->luo.sessions_complete) {
 		side->unknown[DIFF_SESSION] = "lacks a part of LUO's sessions";
 		side->unknown[DIFF_FILE] = "lacks a part of LUO's sessions";
@@ -257,7 +284,7 @@ static const char *unknown_file_hwpts(const struct handover *handover)
 static const char *unknown_records(const struct handover *handover, u32 kind)
 {
 	if (handover->has_iommu) {
-		if (handover->survey.kinds[kind].broken)
+		if (handover_lacks(handover, kind))
 			return "lacks a part of these records";
 		if (handover->root.revision->kinds[kind].size)
 			return NULL;
@@ -269,6 +296,22 @@ static const char *unknown_records(const struct handover *handover, u32 kind)
 	if (luo_is_absent(handover) || (handover->has_luo && handover->luo.flbs_complete))
 		return NULL;
 	return "holds no IOMMU state";
+}
+
+static bool records_are_unread(const struct handover *handover)
+{
+	u32 kind;
+	size_t i;
+
+	if (!handover->has_iommu)
+		return handover->has_flb;
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
+		if (handover_lacks(handover, kind))
+			return true;
+	for (i = 0; i < handover->files.nr; i++)
+		if (handover->files.items[i].is_iommufd && !handover->files.items[i].readable)
+			return true;
+	return false;
 }
 
 bool diff_collect(struct diff_side *side)
@@ -286,6 +329,7 @@ bool diff_collect(struct diff_side *side)
 			record_kinds[i].record != IOMMUSER_KIND_HWPT;
 	}
 	side->unknown[DIFF_DOMAIN] = unknown_records(handover, IOMMUSER_KIND_DOMAIN);
+	side->unread |= records_are_unread(handover);
 	diff_add_object(side, DIFF_HANDOVER, "handover", 0, 0);
 	if (handover->has_luo)
 		collect_luo(side);
@@ -294,5 +338,7 @@ bool diff_collect(struct diff_side *side)
 		if (!handover->root.revision->kinds[IOMMUSER_KIND_HWPT].size)
 			collect_file_hwpts(side);
 	}
+	side->users_lack = side->unknown[DIFF_HWPT] || side->unknown[DIFF_DEVICE] ||
+			   (side->unknown[DIFF_ATTACHMENT] && !side->no_such[DIFF_ATTACHMENT]);
 	return !side->failed;
 }

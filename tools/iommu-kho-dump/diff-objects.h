@@ -30,6 +30,8 @@ struct diff_object {
  * @objects: sorted by kind and name
  * @nr: how many
  * @unknown: by kind: why objects may be missing; NULL when all are known
+ * @unread: there are objects, or may be, that could not be read
+ * @users_lack: what tells who uses domains is not all there
  * @no_such: by kind: unknown because the layout has no such records
  * @domains: names of domain records, by position; NULL for those without
  * @failed: memory ran out
@@ -42,6 +44,8 @@ struct diff_side {
 	size_t room;
 	const char *unknown[DIFF_NR_KINDS];
 	bool no_such[DIFF_NR_KINDS];
+	bool unread;
+	bool users_lack;
 	char **domains;
 	bool failed;
 };
@@ -69,7 +73,7 @@ void diff_describe(const struct diff_side *side, const struct diff_object *objec
 /** diff_live - a record that is neither deleted nor stale */
 bool diff_live(const struct handover *handover, u32 kind, u64 position,
 	       union iommuser_record *record);
-/** diff_name_record - what identifies an alias, attachment, device, unit or hwpt record */
+/** diff_name_record - what identifies an alias, attachment, device, unit or hwpt record; false: not known */
 bool diff_name_record(const struct handover *handover, u32 kind,
 		      const union iommuser_record *record, char *name, size_t size);
 

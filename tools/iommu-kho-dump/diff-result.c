@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diff.h"
+#include "text.h"
 
 static const struct {
 	const char *name;
@@ -35,7 +36,7 @@ static const char *const change_names[] = {
 static const char *const kind_names[] = { "handover",	 "session", "file",  "flb",	   "iommu",
 					  "domain",	 "device",  "alias", "attachment", "hwpt",
 					  "translation", "mapping", NULL };
-static const char *const status_names[] = { "same", "different", NULL };
+static const char *const status_names[] = { "same", "different", "incomplete", NULL };
 
 static const struct output_field image_fields[] = {
 	OUTPUT_FIELD("path", OUTPUT_TEXT, "as on the command line"),
@@ -103,8 +104,11 @@ static const struct output_object not_compared_output = {
 };
 
 static const struct output_field diff_fields[] = {
-	OUTPUT_FIELD("status", OUTPUT_TEXT, "\"same\" when there is no difference",
+	OUTPUT_FIELD("status", OUTPUT_TEXT,
+		     "\"same\": no difference; \"incomplete\": none in what could be read",
 		     .values = status_names),
+	OUTPUT_FIELD("complete", OUTPUT_FLAG,
+		     "all was compared but what images of these kinds do not tell"),
 	OUTPUT_FIELD("a", OUTPUT_OBJECT, "the first image", .object = &image_output),
 	OUTPUT_FIELD("b", OUTPUT_OBJECT, "the second image", .object = &image_output),
 	OUTPUT_FIELD("differences", OUTPUT_NUMBER, "how many, those beyond --limit included"),
@@ -180,12 +184,11 @@ void diff_add(struct diff_result *result, const struct diff_entry *entry)
 	json_object_array_add(result->changes, object);
 }
 
-static const char *text_of(struct json_object *object, const char *key)
+static const char *text_or_empty(struct json_object *object, const char *key)
 {
-	struct json_object *value = NULL;
+	const char *text = text_string(object, key);
 
-	json_object_object_get_ex(object, key, &value);
-	return value ? json_object_get_string(value) : "";
+	return text ? text : "";
 }
 
 /* The entry of the same kind, field and reason. */
@@ -197,12 +200,18 @@ static struct json_object *find_not_compared(const struct diff_result *result, c
 
 	for (i = json_object_array_length(result->not_compared); i-- > 0;) {
 		object = json_object_array_get_idx(result->not_compared, i);
-		if (!strcmp(text_of(object, "kind"), kind) &&
-		    !strcmp(text_of(object, "field"), what ? what : "") &&
-		    !strcmp(text_of(object, "reason"), reason))
+		if (!strcmp(text_or_empty(object, "kind"), kind) &&
+		    !strcmp(text_or_empty(object, "field"), what ? what : "") &&
+		    !strcmp(text_or_empty(object, "reason"), reason))
 			return object;
 	}
 	return NULL;
+}
+
+bool diff_is_noted(const struct diff_result *result, enum diff_kind kind, const char *what,
+		   const char *reason)
+{
+	return find_not_compared(result, kinds[kind].name, what, reason);
 }
 
 void diff_not_compared(struct diff_result *result, enum diff_kind kind, const char *what,
@@ -224,6 +233,27 @@ void diff_not_compared(struct diff_result *result, enum diff_kind kind, const ch
 	put_number(entry, "count", object ? 1 : 0);
 	put_text(entry, "reason", reason);
 	json_object_array_add(result->not_compared, entry);
+}
+
+/* There is an entry before it of the same kind. */
+static bool is_repeated(struct json_object *array, size_t at)
+{
+	const char *kind = text_or_empty(json_object_array_get_idx(array, at), "kind");
+	size_t i;
+
+	for (i = 0; i < at; i++)
+		if (!strcmp(text_or_empty(json_object_array_get_idx(array, i), "kind"), kind))
+			return true;
+	return false;
+}
+
+size_t diff_not_compared_kinds(struct json_object *not_compared)
+{
+	size_t nr = 0, i;
+
+	for (i = 0; i < json_object_array_length(not_compared); i++)
+		nr += !is_repeated(not_compared, i);
+	return nr;
 }
 
 static struct json_object *model_image(const struct handover *handover, const char *path)
@@ -262,7 +292,11 @@ struct json_object *diff_model(struct diff_result *result, const struct diff_ima
 {
 	struct json_object *object = output_new(&diff_output);
 
-	put_text(object, "status", result->nr_changes ? "different" : "same");
+	put_text(object, "status",
+		 result->nr_changes ? "different" :
+		 result->unread	    ? "incomplete" :
+				      "same");
+	put_flag(object, "complete", !result->unread);
 	put_object(object, "a", model_image(before->handover, before->path));
 	put_object(object, "b", model_image(after->handover, after->path));
 	put_number(object, "differences", result->nr_changes);

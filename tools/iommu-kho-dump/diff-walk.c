@@ -97,6 +97,7 @@ static bool note_gap(struct pending *pending, const struct diff_segment *segment
 		 segment->kind == DIFF_SEGMENT_MISSING ? "lacks page tables" :
 							 "has page tables in a loop, or shared");
 	diff_not_compared(pending->result, DIFF_MAPPING, NULL, pending->object, text);
+	pending->result->unread = true;
 	return true;
 }
 

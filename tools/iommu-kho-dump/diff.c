@@ -24,8 +24,9 @@ static const char *reason(const struct diff_side *side, const char *text, char *
 }
 
 /* An object is on one side alone. */
-static void lone_object(struct diff *diff, const struct diff_side *other,
-			const struct diff_object *object, enum diff_change change)
+static void lone_object(struct diff *diff, const struct diff_side *side,
+			const struct diff_side *other, const struct diff_object *object,
+			enum diff_change change)
 {
 	const struct diff_entry entry = {
 		.kind = object->kind,
@@ -37,6 +38,10 @@ static void lone_object(struct diff *diff, const struct diff_side *other,
 	if (other->unknown[object->kind])
 		diff_not_compared(diff->result, object->kind, NULL, object->name,
 				  reason(other, other->unknown[object->kind], text, sizeof(text)));
+	else if (object->kind == DIFF_DOMAIN && (side->users_lack || other->users_lack))
+		diff_not_compared(diff->result, object->kind, NULL, object->name,
+				  reason(side->users_lack ? side : other,
+					 "lacks records of who uses them", text, sizeof(text)));
 	else
 		diff_add(diff->result, &entry);
 }
@@ -107,9 +112,9 @@ static void compare_objects(struct diff *diff)
 		right = &after->objects[j];
 		order = i == before->nr ? 1 : j == after->nr ? -1 : compare_names(left, right);
 		if (order < 0) {
-			lone_object(diff, after, left, DIFF_REMOVED);
+			lone_object(diff, before, after, left, DIFF_REMOVED);
 		} else if (order > 0) {
-			lone_object(diff, before, right, DIFF_ADDED);
+			lone_object(diff, after, before, right, DIFF_ADDED);
 		} else {
 			diff_describe(before, left, &diff->fields_before);
 			diff_describe(after, right, &diff->fields_after);
@@ -150,6 +155,7 @@ bool diff_handovers(struct diff_result *result, struct handover *before, struct 
 	diff->after.handover = after;
 	ok = diff_collect(&diff->before) && diff_collect(&diff->after) &&
 	     diff_match_domains(&diff->before, &diff->after);
+	result->unread |= diff->before.unread || diff->after.unread;
 	if (ok) {
 		diff_sort(&diff->before);
 		diff_sort(&diff->after);

@@ -68,6 +68,7 @@ struct diff_entry {
  * @counts: of all, kept or not
  * @changes: array of those kept
  * @not_compared: array of what could not be compared
+ * @unread: some of that because an image could not be read, not because of what it is an image of
  */
 struct diff_result {
 	u64 limit;
@@ -75,6 +76,7 @@ struct diff_result {
 	struct json_object *changes;
 	struct json_object *not_compared;
 	u64 nr_changes;
+	bool unread;
 };
 
 /** diff_kind_name - as in JSON, e.g. "flb" */
@@ -95,6 +97,11 @@ void diff_add(struct diff_result *result, const struct diff_entry *entry);
  */
 void diff_not_compared(struct diff_result *result, enum diff_kind kind, const char *what,
 		       const char *object, const char *reason);
+/** diff_is_noted - has diff_not_compared() been told of such? */
+bool diff_is_noted(const struct diff_result *result, enum diff_kind kind, const char *what,
+		   const char *reason);
+/** diff_not_compared_kinds - how many kinds of objects could not all be compared? */
+size_t diff_not_compared_kinds(struct json_object *not_compared);
 /** struct diff_image - an image of the command line and the handover in it */
 struct diff_image {
 	const char *path;

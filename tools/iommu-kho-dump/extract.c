@@ -299,6 +299,11 @@ static int write_image(struct handover *handover, const struct options *options,
 	int failed;
 	size_t i;
 
+	if (handover->states_lost) {
+		complain(options->image, "where its records stand is lost: a portable image of it "
+					 "would pass off devices that have left as handed over");
+		return EXIT_NO_IMAGE;
+	}
 	writer = ikho_create(options->output, source_page_shift(handover->source), &hints, message,
 			     sizeof(message));
 	if (!writer) {
@@ -314,6 +319,11 @@ static int write_image(struct handover *handover, const struct options *options,
 	progress_done();
 	if (!failed && hints.has_states)
 		write_states(handover, writer);
+	/* Of an image that can't be read, a part is not to be taken for all of it. */
+	if (complain_broken(options, handover->source)) {
+		ikho_abandon(writer);
+		return EXIT_NO_IMAGE;
+	}
 	if (ikho_finish(writer, message, sizeof(message))) {
 		complain(options->output, message);
 		return EXIT_INTERNAL;
@@ -327,12 +337,12 @@ static int touch_all(const struct options *options, struct handover *handover)
 	struct iommuser_verify_counts counts = { 0 };
 	/* 256 MiB of page tables, and more devices and PASIDs than hosts have. */
 	struct budget budget = { .tables = 1U << 16, .pasids = 1U << 16, .contexts = 1U << 12 };
+	int status;
 	u32 i;
 
-	if (handover_verify(handover, &counts)) {
-		complain(options->image, "changed while it was read");
-		return EXIT_INTERNAL;
-	}
+	status = verify_handover(handover, options, &counts);
+	if (status != EXIT_OK)
+		return status;
 	for (i = 0; i < handover->nr_vtd; i++)
 		touch_vtd(handover, &budget, &handover->vtd[i]);
 	if (!budget.tables || !budget.pasids || !budget.contexts)

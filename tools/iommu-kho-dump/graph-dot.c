@@ -11,19 +11,7 @@
 #include <sys/wait.h>
 
 #include "graph.h"
-
-static struct json_object *member(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, key, &value);
-	return value;
-}
-
-static const char *text_of(struct json_object *object, const char *key)
-{
-	return json_object_get_string(member(object, key));
-}
+#include "text.h"
 
 /*
  * Inside a quoted string of DOT. Graphviz takes a backslash for the start of an
@@ -43,8 +31,8 @@ static void print_escaped(FILE *file, const char *text)
 
 static void print_label(FILE *file, struct json_object *node)
 {
-	struct json_object *lines = member(node, "label");
-	int errors = json_object_get_int(member(node, "errors"));
+	struct json_object *lines = text_find(node, "label");
+	int errors = json_object_get_int(text_find(node, "errors"));
 	size_t i;
 
 	fputs("label=\"", file);
@@ -75,26 +63,26 @@ static const char *color_of(const char *kind)
 
 static void print_node(FILE *file, struct json_object *node)
 {
-	bool live = !strcmp(text_of(node, "style"), "live");
-	bool many = json_object_get_uint64(member(node, "count")) > 1;
+	bool live = !strcmp(text_string(node, "style"), "live");
+	bool many = json_object_get_uint64(text_find(node, "count")) > 1;
 
-	fprintf(file, "\t%s [", text_of(node, "id"));
+	fprintf(file, "\t%s [", text_string(node, "id"));
 	print_label(file, node);
 	fprintf(file, ", style=\"filled%s\", fillcolor=\"%s\"", live ? "" : ",dashed",
-		live ? color_of(text_of(node, "kind")) : "#ffffff");
+		live ? color_of(text_string(node, "kind")) : "#ffffff");
 	if (many)
 		fputs(", peripheries=2", file);
-	if (json_object_get_int(member(node, "errors")))
+	if (json_object_get_int(text_find(node, "errors")))
 		fputs(", color=\"#c00000\", fontcolor=\"#c00000\", penwidth=2", file);
 	fputs("];\n", file);
 }
 
 static void print_edge(FILE *file, struct json_object *edge)
 {
-	const char *label = text_of(edge, "label");
-	u64 count = json_object_get_uint64(member(edge, "count"));
+	const char *label = text_string(edge, "label");
+	u64 count = json_object_get_uint64(text_find(edge, "count"));
 
-	fprintf(file, "\t%s -> %s [", text_of(edge, "from"), text_of(edge, "to"));
+	fprintf(file, "\t%s -> %s [", text_string(edge, "from"), text_string(edge, "to"));
 	if (label) {
 		fputs("label=\"", file);
 		print_escaped(file, label);
@@ -102,12 +90,13 @@ static void print_edge(FILE *file, struct json_object *edge)
 	} else if (count > 1) {
 		fprintf(file, "label=\"%llu\", ", (unsigned long long)count);
 	}
-	fprintf(file, "style=%s];\n", strcmp(text_of(edge, "style"), "live") ? "dashed" : "solid");
+	fprintf(file, "style=%s];\n",
+		strcmp(text_string(edge, "style"), "live") ? "dashed" : "solid");
 }
 
 void graph_print(FILE *file, struct json_object *graph)
 {
-	struct json_object *nodes = member(graph, "nodes"), *edges = member(graph, "edges");
+	struct json_object *nodes = text_find(graph, "nodes"), *edges = text_find(graph, "edges");
 	size_t i;
 
 	fputs("digraph handover {\n"
@@ -115,7 +104,7 @@ void graph_print(FILE *file, struct json_object *graph)
 	      "\tcharset=\"UTF-8\";\n"
 	      "\tlabel=\"",
 	      file);
-	print_escaped(file, text_of(graph, "title"));
+	print_escaped(file, text_string(graph, "title"));
 	fputs("\";\n"
 	      "\tnode [shape=box, fontname=\"Helvetica\", fontsize=10];\n"
 	      "\tedge [fontname=\"Helvetica\", fontsize=9];\n",

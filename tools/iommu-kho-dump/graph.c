@@ -215,7 +215,7 @@ static bool count_errors(struct graph_model *model)
 
 static void put_title(struct json_object *object, const struct handover *handover)
 {
-	char title[GRAPH_NAME_SIZE], kho[80] = "", luo[80] = "";
+	char title[GRAPH_NAME_SIZE + 160], kho[80] = "", luo[80] = "", missing[160];
 
 	if (handover->has_kho)
 		escape_text(handover->kho.compatible, sizeof(handover->kho.compatible), kho,
@@ -223,9 +223,11 @@ static void put_title(struct json_object *object, const struct handover *handove
 	if (handover->has_luo)
 		escape_text(handover->luo.compatible, sizeof(handover->luo.compatible), luo,
 			    sizeof(luo));
-	snprintf(title, sizeof(title), "handover, taken: %s%s%s%s%s%s%s", handover->origin,
+	handover_missing(handover, missing, sizeof(missing));
+	snprintf(title, sizeof(title), "handover, taken: %s%s%s%s%s%s%s%s%s", handover->origin,
 		 *kho ? ", " : "", kho, *luo ? ", " : "", luo, handover->has_iommu ? ", " : "",
-		 handover->has_iommu ? handover->root.revision->name : "");
+		 handover->has_iommu ? handover->root.revision->name : "",
+		 *missing ? "; missing from the image: " : "", missing);
 	put_text(object, "title", title);
 }
 

@@ -35,6 +35,51 @@ struct iommuser_pageset *handover_set(struct handover *handover)
 	return handover->has_pages && handover->pages.complete ? &handover->pages.set : NULL;
 }
 
+bool handover_lacks(const struct handover *handover, u32 kind)
+{
+	return handover->has_iommu && handover->survey.kinds[kind].broken;
+}
+
+static void add_missing(char *text, size_t size, const char *what, const char *more)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used, "%s%s%s", used ? ", " : "", what, more);
+}
+
+static void add_missing_records(const struct handover *handover, char *text, size_t size)
+{
+	u32 kind;
+
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
+		if (handover_lacks(handover, kind))
+			add_missing(text, size, iommuser_kind_name(kind), " records");
+}
+
+const char *handover_missing_records(const struct handover *handover, char *text, size_t size)
+{
+	text[0] = 0;
+	add_missing_records(handover, text, size);
+	return text;
+}
+
+const char *handover_missing(const struct handover *handover, char *text, size_t size)
+{
+	text[0] = 0;
+	/* What the next kernel has reused is not missing from the image. */
+	if (!handover->has_luo && handover->has_kho && !handover->map_gone &&
+	    kho_find_subtree(&handover->kho, "LUO"))
+		add_missing(text, size, "LUO state", "");
+	if (handover->has_luo && !handover->luo.sessions_complete)
+		add_missing(text, size, "sessions", "");
+	if (handover->has_luo && !handover->luo.flbs_complete)
+		add_missing(text, size, "FLBs", "");
+	if (handover->has_flb && !handover->has_iommu)
+		add_missing(text, size, "IOMMU state", "");
+	add_missing_records(handover, text, size);
+	return text;
+}
+
 bool handover_after_jump(const struct handover *handover)
 {
 	return !strcmp(handover->origin, "post-boot") || !strcmp(handover->origin, "incoming");
@@ -474,7 +519,7 @@ static void note_broken_chains(struct handover *handover)
 	u32 kind;
 
 	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
-		if (handover->survey.kinds[kind].broken)
+		if (handover_lacks(handover, kind))
 			handover_note(handover,
 				      "the chain of %s records breaks off: only %llu could be read",
 				      iommuser_kind_name(kind),
@@ -522,12 +567,18 @@ static void open_states(struct handover *handover)
 	u64 told, count;
 	u32 kind;
 
+	if (source_states_lost(handover->source)) {
+		handover->states_lost = true;
+		handover_note(handover,
+			      "where its records stand was lost: which devices have left, "
+			      "and which mappings are still in use, is not known");
+	}
 	if (!handover_after_jump(handover) || handover->flb != hints_of(handover)->flb)
 		return;
 	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++) {
 		told = source_nr_states(handover->source, kind);
 		count = iommuser_graph_count(&handover->graph, kind);
-		if (!told || handover->survey.kinds[kind].broken)
+		if (!told || handover_lacks(handover, kind))
 			continue;
 		if (told == count)
 			read_states(handover, kind, count);
@@ -735,7 +786,7 @@ static void report_unexplained(struct handover *handover)
 		report_unexplained_run(handover, phys, length);
 }
 
-static bool known_flb(const char *name)
+bool handover_is_flb(const char *name)
 {
 	const struct iommuser_revision *revision;
 	u32 i;
@@ -766,7 +817,7 @@ static void report_other_flbs(struct handover *handover)
 		flb = &handover->luo.flbs[i];
 		if (handover->has_flb && flb->data == handover->flb)
 			continue;
-		if (known_flb(flb->name) || !strncmp(flb->name, "iommu", 5))
+		if (handover_is_flb(flb->name) || !strncmp(flb->name, "iommu", 5))
 			report_add(handover->report, IOMMUSER_FINDING_REC_ROOT_UNKNOWN, flb->phys,
 				   flb->data, 0, flb->name, sizeof(flb->name));
 	}

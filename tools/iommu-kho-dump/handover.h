@@ -53,6 +53,7 @@ struct handover_vtd {
  * @abi_how: how the layout of the IOMMU state was chosen
  * @files: what iommufd and vfio files say
  * @has_states: by kind: the image says where its records stand, and the graph has it
+ * @states_lost: it said so, and that is lost: what is in use is not known
  * @vtd: VT-d root tables to show
  * @notes: what could not be read, and why, for people
  */
@@ -74,6 +75,7 @@ struct handover {
 	const char *abi_how;
 	struct iommu_files files;
 	bool has_states[IOMMUSER_KIND_DEVICE + 1];
+	bool states_lost;
 	struct handover_vtd vtd[SOURCE_MAX_VTD_ROOTS];
 	u32 nr_vtd;
 	char notes[HANDOVER_MAX_NOTES][160];
@@ -107,6 +109,22 @@ void handover_close(struct handover *handover);
 
 /** handover_set - the preserved set, or NULL when it is not known */
 struct iommuser_pageset *handover_set(struct handover *handover);
+
+/** handover_is_flb - is this the name of an FLB that IOMMU state of a known layout is in? */
+bool handover_is_flb(const char *name);
+
+/** handover_lacks - do records of a kind lack, as their chain breaks off? */
+bool handover_lacks(const struct handover *handover, u32 kind);
+
+/**
+ * handover_missing - what the image lacks of LUO and of the IOMMU state
+ *
+ * Return: @text, "sessions, device records" or alike; "" when nothing does.
+ */
+const char *handover_missing(const struct handover *handover, char *text, size_t size);
+
+/** handover_missing_records - the same of records alone */
+const char *handover_missing_records(const struct handover *handover, char *text, size_t size);
 
 /** handover_after_jump - does the image show the next kernel? */
 bool handover_after_jump(const struct handover *handover);

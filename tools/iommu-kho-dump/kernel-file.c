@@ -22,6 +22,8 @@
 
 /* x86: Documentation/arch/x86/boot.rst */
 #define SETUP_SECTS 0x1f1
+#define CODE_SIZE 0x1f4
+#define CODE_UNIT 16ULL
 #define BOOT_FLAG 0x1fe
 #define BOOT_FLAG_VALUE 0xaa55U
 #define HEADER_MAGIC 0x202
@@ -103,93 +105,106 @@ static int compare_sections(const void *a, const void *b)
 	return one->address < other->address ? -1 : 1;
 }
 
-static enum kernel_result add_section(struct kernel_file *kernel, const struct input *input,
-				      u64 address, u64 offset, u64 size, bool is_code, bool search)
+static enum kernel_result cut_off(const struct problem *problem)
 {
-	struct kernel_section *section = &kernel->sections[kernel->nr_sections];
-
-	if (!size)
-		return KERNEL_OK;
-	*section = (struct kernel_section){ .address = address, .size = size, .is_code = is_code };
-	if (search) {
-		section->data = malloc(size);
-		if (!section->data)
-			return KERNEL_NO_MEMORY;
-		if (!read_at(input, offset, section->data, size)) {
-			free(section->data);
-			return KERNEL_UNREADABLE;
-		}
-	}
-	kernel->nr_sections++;
-	return KERNEL_OK;
+	return refuse(problem, "the kernel in it is cut off");
 }
 
-static enum kernel_result cut_off(const struct problem *problem, enum kernel_result result)
+/* Return: false where it is cut off. @in_memory: it is a part of the kernel's memory. */
+static bool read_section(const struct input *input, u64 offset, struct kernel_section *part,
+			 bool *in_memory)
 {
-	return result == KERNEL_UNREADABLE ? refuse(problem, "the kernel in it is cut off") :
-					     result;
-}
+	Elf64_Shdr section;
 
-/* A section whose end is beyond the file, or would not fit into an address, is no section. */
-static bool range_sound(const struct input *input, u64 address, u64 offset, u64 size, u64 *total)
-{
-	if (offset > input->size || size > input->size - offset || size > ~address ||
-	    size > KERNEL_MAX_SIZE - *total)
+	if (!read_at(input, offset, &section, sizeof(section)))
 		return false;
-	*total += size;
+	*in_memory = section.sh_type == SHT_PROGBITS && section.sh_flags & SHF_ALLOC;
+	*part = (struct kernel_section){
+		.address = section.sh_addr,
+		.size = section.sh_size,
+		.offset = section.sh_offset,
+		/* .data is marked executable as well: code is what cannot be written. */
+		.is_code = section.sh_flags & SHF_EXECINSTR && !(section.sh_flags & SHF_WRITE),
+	};
 	return true;
 }
 
-static enum kernel_result read_sections(struct kernel_file *kernel, const struct input *input,
-					const Elf64_Ehdr *header, const struct problem *problem)
+static bool read_segment(const struct input *input, u64 offset, struct kernel_section *part,
+			 bool *in_memory)
 {
-	enum kernel_result result = KERNEL_OK;
-	Elf64_Shdr section;
-	bool is_code;
-	u64 total = 0;
-	u32 i;
+	Elf64_Phdr segment;
 
-	for (i = 0; i < header->e_shnum && result == KERNEL_OK; i++) {
-		if (!read_at(input, header->e_shoff + i * sizeof(section), &section,
-			     sizeof(section)))
-			return cut_off(problem, KERNEL_UNREADABLE);
-		if (section.sh_type != SHT_PROGBITS || !(section.sh_flags & SHF_ALLOC))
-			continue;
-		if (!range_sound(input, section.sh_addr, section.sh_offset, section.sh_size,
-				 &total))
-			return cut_off(problem, KERNEL_UNREADABLE);
-		/* .data is marked executable as well: code is what cannot be written. */
-		is_code = section.sh_flags & SHF_EXECINSTR && !(section.sh_flags & SHF_WRITE);
-		result = add_section(kernel, input, section.sh_addr, section.sh_offset,
-				     section.sh_size, is_code, !is_code);
-	}
-	return cut_off(problem, result);
+	if (!read_at(input, offset, &segment, sizeof(segment)))
+		return false;
+	*in_memory = segment.p_type == PT_LOAD;
+	*part = (struct kernel_section){
+		.address = segment.p_vaddr,
+		.size = segment.p_filesz,
+		.offset = segment.p_offset,
+		.is_code = segment.p_flags & PF_X && !(segment.p_flags & PF_W),
+	};
+	return true;
 }
 
-/* Without sections, read-only data may be in one segment with code. */
-static enum kernel_result read_segments(struct kernel_file *kernel, const struct input *input,
-					const Elf64_Ehdr *header, const struct problem *problem)
+/* A section whose end is beyond the file, or would not fit into an address, is no section. */
+static bool is_sound(const struct input *input, const struct kernel_section *part, u64 total)
 {
-	enum kernel_result result = KERNEL_OK;
-	Elf64_Phdr segment;
-	bool is_code;
-	u64 total = 0;
-	u32 i;
+	return part->offset <= input->size && part->size <= input->size - part->offset &&
+	       part->size <= ~part->address && part->size <= KERNEL_MAX_SIZE - total;
+}
 
-	for (i = 0; i < header->e_phnum && result == KERNEL_OK; i++) {
-		if (!read_at(input, header->e_phoff + i * sizeof(segment), &segment,
-			     sizeof(segment)))
-			return cut_off(problem, KERNEL_UNREADABLE);
-		if (segment.p_type != PT_LOAD)
+static bool read_table(struct kernel_file *kernel, const struct input *input,
+		       const Elf64_Ehdr *header, bool has_sections)
+{
+	u64 at = has_sections ? header->e_shoff : header->e_phoff;
+	u64 step = has_sections ? sizeof(Elf64_Shdr) : sizeof(Elf64_Phdr);
+	u32 nr = has_sections ? header->e_shnum : header->e_phnum, i;
+	struct kernel_section part;
+	bool found, in_memory;
+	u64 total = 0;
+
+	for (i = 0; i < nr; i++, at += step) {
+		found = has_sections ? read_section(input, at, &part, &in_memory) :
+				       read_segment(input, at, &part, &in_memory);
+		if (!found || (in_memory && !is_sound(input, &part, total)))
+			return false;
+		if (!in_memory || !part.size)
 			continue;
-		if (!range_sound(input, segment.p_vaddr, segment.p_offset, segment.p_filesz,
-				 &total))
-			return cut_off(problem, KERNEL_UNREADABLE);
-		is_code = segment.p_flags & PF_X && !(segment.p_flags & PF_W);
-		result = add_section(kernel, input, segment.p_vaddr, segment.p_offset,
-				     segment.p_filesz, is_code, true);
+		total += part.size;
+		kernel->sections[kernel->nr_sections++] = part;
 	}
-	return cut_off(problem, result);
+	return true;
+}
+
+/* What is in memory already is not copied. */
+static enum kernel_result read_contents(struct kernel_file *kernel, const struct input *input,
+					bool code_too, const struct problem *problem)
+{
+	struct kernel_section *section = kernel->sections, *end = section + kernel->nr_sections;
+	u64 size = 0;
+	u8 *at;
+
+	for (; section < end; section++) {
+		if (section->is_code && !code_too)
+			continue;
+		if (input->bytes)
+			section->data = input->bytes + section->offset;
+		size += section->size;
+	}
+	if (input->bytes || !size)
+		return KERNEL_OK;
+	kernel->memory = at = malloc(size);
+	if (!at)
+		return KERNEL_NO_MEMORY;
+	for (section = kernel->sections; section < end; section++) {
+		if (section->is_code && !code_too)
+			continue;
+		if (!read_at(input, section->offset, at, section->size))
+			return cut_off(problem);
+		section->data = at;
+		at += section->size;
+	}
+	return KERNEL_OK;
 }
 
 static enum kernel_result read_elf(struct kernel_file *kernel, const struct input *input,
@@ -200,7 +215,7 @@ static enum kernel_result read_elf(struct kernel_file *kernel, const struct inpu
 	u32 parts;
 
 	if (!read_at(input, 0, &header, sizeof(header)))
-		return cut_off(problem, KERNEL_UNREADABLE);
+		return cut_off(problem);
 	if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return refuse(problem,
 			      "not a 64-bit little-endian kernel, which kexec handover needs");
@@ -217,28 +232,35 @@ static enum kernel_result read_elf(struct kernel_file *kernel, const struct inpu
 	kernel->machine = header.e_machine == EM_X86_64	 ? "x86_64" :
 			  header.e_machine == EM_AARCH64 ? "aarch64" :
 							   "other";
+	kernel->elf_machine = header.e_machine;
 	kernel->page_shift = header.e_machine == EM_X86_64 ? 12 : 0;
 	kernel->has_layout = true;
 	kernel->sections = calloc(parts, sizeof(*kernel->sections));
 	if (!kernel->sections)
 		return KERNEL_NO_MEMORY;
-	return has_sections ? read_sections(kernel, input, &header, problem) :
-			      read_segments(kernel, input, &header, problem);
+	if (!read_table(kernel, input, &header, has_sections))
+		return cut_off(problem);
+	/* Without sections, read-only data may be in one segment with code. */
+	return read_contents(kernel, input, !has_sections, problem);
 }
 
 /* An arm64 Image is memory as it is; pointers in it are filled in at boot. */
-static enum kernel_result read_arm64(struct kernel_file *kernel, const struct input *input,
-				     const struct problem *problem)
+static enum kernel_result read_arm64(struct kernel_file *kernel, const struct input *input)
 {
 	/* Bits 1 and 2: unknown, 4 KiB, 16 KiB, 64 KiB. */
 	static const u32 page_shifts[] = { 0, 12, 14, 16 };
 
 	kernel->machine = "aarch64";
+	kernel->elf_machine = EM_AARCH64;
 	kernel->page_shift = page_shifts[input->bytes[ARM64_FLAGS] >> 1 & 3];
 	kernel->sections = calloc(1, sizeof(*kernel->sections));
 	if (!kernel->sections)
 		return KERNEL_NO_MEMORY;
-	return cut_off(problem, add_section(kernel, input, 0, 0, input->size, true, true));
+	kernel->nr_sections = 1;
+	kernel->sections[0] = (struct kernel_section){ .size = input->size,
+						       .data = input->bytes,
+						       .is_code = true };
+	return KERNEL_OK;
 }
 
 /* What wraps a kernel */
@@ -276,14 +298,15 @@ static enum kernel_result read_plain(struct kernel_file *kernel, const struct in
 	if (is_arm64(input->bytes, input->size)) {
 		if (!kernel->format)
 			kernel->format = "arm64 Image";
-		return read_arm64(kernel, input, problem);
+		return read_arm64(kernel, input);
 	}
 	return refuse(problem, "what it unpacks to is not a kernel");
 }
 
 /*
  * Unpack and read. Where @has_size, Linux's build has put the size that it
- * unpacks to behind the payload; gzip has it as its own last word.
+ * unpacks to behind the payload; gzip has it as its own last word. @bytes are
+ * in kernel->memory, which becomes what they unpack to.
  */
 static enum kernel_result read_packed(struct kernel_file *kernel, const u8 *bytes, u64 size,
 				      bool has_size, const struct problem *problem)
@@ -304,16 +327,18 @@ static enum kernel_result read_packed(struct kernel_file *kernel, const u8 *byte
 				   problem->message, problem->size);
 	if (result != KERNEL_OK)
 		return result;
-	if (has_size && (used != packed || get32(bytes + size - 4) != (u32)out.size)) {
+	if (has_size && (used != packed || get32(bytes + size - 4) != (u32)out.size))
 		result = refuse(problem, "what it unpacks to has not the size that it says");
-	} else {
-		input.bytes = out.data;
-		input.size = out.size;
-		result = out.size ? read_plain(kernel, &input, problem) :
-				    refuse(problem, "what it unpacks to is empty");
-	}
-	free(out.data);
-	return result;
+	else if (!out.size)
+		result = refuse(problem, "what it unpacks to is empty");
+	/* The packed bytes are not needed any more. */
+	free(kernel->memory);
+	kernel->memory = out.data;
+	if (result != KERNEL_OK)
+		return result;
+	input.bytes = out.data;
+	input.size = out.size;
+	return read_plain(kernel, &input, problem);
 }
 
 /* The version string of the header, which is there before anything is unpacked. */
@@ -335,13 +360,16 @@ static enum kernel_result read_bzimage(struct kernel_file *kernel, const u8 *byt
 				       const struct problem *problem)
 {
 	u32 sectors = bytes[SETUP_SECTS] ? bytes[SETUP_SECTS] : DEFAULT_SETUP_SECTS;
-	u64 offset, length = get32(bytes + PAYLOAD_LENGTH);
+	u64 offset, end, length = get32(bytes + PAYLOAD_LENGTH);
 
 	kernel->format = "bzImage";
 	if (get16(bytes + HEADER_VERSION) < PAYLOAD_SINCE)
 		return refuse(problem, "a bzImage of before Linux 2.6.26");
-	offset = (sectors + 1ULL) * 512 + get32(bytes + PAYLOAD_OFFSET);
-	if (offset > size || length > size - offset)
+	/* What unpacks the payload is behind it; signatures may be behind that. */
+	offset = (sectors + 1ULL) * 512;
+	end = offset + CODE_UNIT * get32(bytes + CODE_SIZE);
+	offset += get32(bytes + PAYLOAD_OFFSET);
+	if (end > size || offset > end || length > end - offset)
 		return refuse(problem, "a bzImage that is cut off, or whose header is damaged");
 	if (length < 4)
 		return refuse(problem, "a bzImage without a kernel in it");
@@ -365,26 +393,23 @@ static enum kernel_result read_zboot(struct kernel_file *kernel, const u8 *bytes
 static enum kernel_result read_image(struct kernel_file *kernel, const struct input *input,
 				     const struct problem *problem)
 {
-	enum kernel_result result;
+	u64 size = input->size;
 	u8 *bytes;
 
-	if (input->size > KERNEL_MAX_SIZE)
+	if (size > KERNEL_MAX_SIZE)
 		return refuse(problem, "too large to be a kernel image");
-	bytes = malloc(input->size);
+	kernel->memory = bytes = malloc(size);
 	if (!bytes)
 		return KERNEL_NO_MEMORY;
-	if (!read_at(input, 0, bytes, input->size))
-		result = refuse(problem, "it can't be read to its end");
-	else if (is_bzimage(bytes, input->size))
-		result = read_bzimage(kernel, bytes, input->size, problem);
-	else if (is_zboot(bytes, input->size))
-		result = read_zboot(kernel, bytes, input->size, problem);
-	else if (is_arm64(bytes, input->size) || kernel_detect(bytes, input->size) != KERNEL_PLAIN)
-		result = read_packed(kernel, bytes, input->size, false, problem);
-	else
-		result = refuse(problem, "not a vmlinux or bzImage, nor another kernel image");
-	free(bytes);
-	return result;
+	if (!read_at(input, 0, bytes, size))
+		return refuse(problem, "it can't be read to its end");
+	if (is_bzimage(bytes, size))
+		return read_bzimage(kernel, bytes, size, problem);
+	if (is_zboot(bytes, size))
+		return read_zboot(kernel, bytes, size, problem);
+	if (is_arm64(bytes, size) || kernel_detect(bytes, size) != KERNEL_PLAIN)
+		return read_packed(kernel, bytes, size, false, problem);
+	return refuse(problem, "not a vmlinux or bzImage, nor another kernel image");
 }
 
 /* Strings */
@@ -655,10 +680,7 @@ enum kernel_result kernel_open(struct kernel_file *kernel, const char *path, cha
 
 void kernel_close(struct kernel_file *kernel)
 {
-	size_t i;
-
-	for (i = 0; i < kernel->nr_sections; i++)
-		free(kernel->sections[i].data);
+	free(kernel->memory);
 	free(kernel->sections);
 	free(kernel->config);
 	*kernel = (struct kernel_file){ 0 };

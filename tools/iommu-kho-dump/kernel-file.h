@@ -44,13 +44,15 @@ struct kernel_buffer {
  * struct kernel_section - a part of the kernel's memory
  * @address: where it is linked to
  * @size: bytes
- * @data: its bytes; NULL for code that is not searched
+ * @offset: of its bytes in what was read
+ * @data: its bytes, in the kernel's @memory; NULL for code that is not searched
  * @is_code: functions may be in it
  */
 struct kernel_section {
 	u64 address;
 	u64 size;
-	u8 *data;
+	u64 offset;
+	const u8 *data;
 	bool is_code;
 };
 
@@ -59,8 +61,10 @@ struct kernel_section {
  * @format: e.g. "bzImage"
  * @compression: e.g. "xz"; "none"
  * @machine: "x86_64", "aarch64" or "other"
+ * @elf_machine: the same, EM_*
  * @page_shift: of its page size; 0 when not known
  * @release: e.g. "7.3.4"; not to be printed unescaped
+ * @memory: what @sections point into: the file, what it unpacked to, or parts of it
  * @sections: of its memory
  * @nr_sections: how many
  * @has_layout: sections are known, so that structs with pointers can be told
@@ -71,8 +75,10 @@ struct kernel_file {
 	const char *format;
 	const char *compression;
 	const char *machine;
+	u32 elf_machine;
 	u32 page_shift;
 	char release[65];
+	u8 *memory;
 	struct kernel_section *sections;
 	size_t nr_sections;
 	bool has_layout;

@@ -34,7 +34,7 @@ struct live_log {
  * live_open - open the running host
  * @options: memory wants its memory, even where the kernel has a stream
  * @log: to fill
- * @message: on failure, one line for people
+ * @message: on failure, lines for people, with newlines between
  *
  * Return: the source or NULL.
  */

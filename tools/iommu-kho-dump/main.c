@@ -22,12 +22,8 @@ static int run_command(const struct options *options)
 	}
 	status = options->list_roots ? list_roots(options, source) :
 				       options->command->run(options, source);
-	/* Damage that came to light only when all was read. */
-	if (source && status <= EXIT_FOUND && complain_broken(options, source))
-		status = EXIT_NO_IMAGE;
-	if (source)
-		source_close(source);
-	return status;
+	/* Damage may come to light only when all was read. */
+	return source ? finish_source(options, source, status) : status;
 }
 
 /* One image after the other. Return: the worst status. */
@@ -55,9 +51,12 @@ static int run(struct options *options)
 		return print_schema(options);
 	if (options->explain)
 		return explain_code(options);
-	if (options->nr_images)
+	if (options->output && output_is_input(options))
+		status = EXIT_USAGE;
+	else if (options->nr_images)
 		return run_images(options);
-	status = run_command(options);
+	else
+		status = run_command(options);
 	print_failure(options, status);
 	return status;
 }

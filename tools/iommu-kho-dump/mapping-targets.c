@@ -144,6 +144,8 @@ bool mapping_targets_init(struct mapping_targets *targets, struct handover *hand
 	u32 i;
 
 	memset(targets, 0, sizeof(*targets));
+	targets->lacks_records = handover_lacks(handover, IOMMUSER_KIND_DEVICE) ||
+				 handover_lacks(handover, IOMMUSER_KIND_ATTACHMENT);
 	if (handover->has_iommu && (!add_devices(targets, &allocated, &handover->graph) ||
 				    !add_pasids(targets, &allocated, &handover->graph)))
 		return false;

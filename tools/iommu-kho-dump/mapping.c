@@ -594,6 +594,10 @@ bool mapping_domain(struct handover *handover, u64 position, struct iommuser_pt_
 		snprintf(message, size, "its record can't be read");
 		return false;
 	}
+	if (handover->states_lost) {
+		snprintf(message, size, "where it stands was lost");
+		return false;
+	}
 	if (handover->has_states[IOMMUSER_KIND_DOMAIN] &&
 	    iommuser_graph_state(&handover->graph, IOMMUSER_KIND_DOMAIN, position) >=
 		    IOMMUSER_LEFT) {

@@ -170,11 +170,13 @@ struct mapping_target {
  *	PASIDs; then what the given VT-d roots list and no record names
  * @nr: how many
  * @incomplete: some may lack: context or PASID tables could not be read
+ * @lacks_records: some may lack: records of devices or attachments could not be read
  */
 struct mapping_targets {
 	struct mapping_target *items;
 	size_t nr;
 	bool incomplete;
+	bool lacks_records;
 };
 
 /** mapping_targets_init - false when memory ran out; mapping_targets_free() it in any case */

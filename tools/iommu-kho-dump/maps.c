@@ -9,6 +9,8 @@
 
 #include <iommuser/error.h>
 
+#include "model.h"
+
 /* Ranges to keep, of one table and of all. */
 #define MAX_KEPT_OF_TABLE (1U << 14)
 #define MAX_KEPT (1U << 17)
@@ -308,6 +310,7 @@ static int survey_entry(struct maps *maps, size_t i)
 	if (!entry.is_domain && entry.requester.status == REQUESTER_FOUND)
 		return add_table(maps, &entry.requester.table, i);
 	if (!entry.is_domain) {
+		maps->absent |= entry.requester.status == REQUESTER_ABSENT;
 		if (entry.requester.status == REQUESTER_UNKNOWN ||
 		    entry.requester.status == REQUESTER_MISSING ||
 		    entry.requester.status == REQUESTER_UNSUPPORTED)
@@ -339,6 +342,22 @@ static bool owners_known(const struct handover *handover)
 	return true;
 }
 
+/* What was asked for may be all there even where something else is missing. */
+static void find_missing(struct maps *maps, const struct requester *only)
+{
+	const struct handover *handover = maps->handover;
+	size_t used;
+
+	if (only && !maps->targets.incomplete && !handover_lacks(handover, IOMMUSER_KIND_DOMAIN) &&
+	    !handover_lacks(handover, IOMMUSER_KIND_ATTACHMENT))
+		return;
+	handover_missing_records(handover, maps->missing, sizeof(maps->missing));
+	used = strlen(maps->missing);
+	if (maps->targets.incomplete)
+		snprintf(maps->missing + used, sizeof(maps->missing) - used, "%s%s",
+			 used ? ", " : "", "context or PASID tables");
+}
+
 bool maps_init(struct maps *maps, struct handover *handover, const struct requester *only)
 {
 	bool failed = false;
@@ -353,7 +372,11 @@ bool maps_init(struct maps *maps, struct handover *handover, const struct reques
 	    !mapping_targets_init(&maps->targets, handover) ||
 	    (only && !select_targets(&maps->targets, only)))
 		return false;
-	maps->complete = !maps->targets.incomplete;
+	find_missing(maps, only);
+	/* The tables of a kernel that has booted are all there is to look at. */
+	maps->complete = !maps->missing[0] && !(handover->has_flb && !handover->has_iommu) &&
+			 !(model_iommu_unread(handover) && !handover->nr_vtd) &&
+			 !handover->states_lost;
 	maps->nr_devices = maps->targets.nr;
 	maps->nr_entries = maps->nr_devices;
 	if (handover->has_iommu && !only && (!find_hwpts(maps) || !find_unused_domains(maps)))

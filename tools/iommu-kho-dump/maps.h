@@ -45,7 +45,7 @@ struct maps_entry {
 	bool has_hwpt;
 	u64 hwpt;
 	struct maps_table *table;
-	char message[128];
+	char message[160];
 };
 
 /** struct maps_hwpt - an HWPT of a domain, private */
@@ -62,6 +62,8 @@ struct maps_hwpt {
  * @nr_tables: page tables, those that several devices share once
  * @owners_known: the image tells what all memfds hold
  * @complete: nothing is missing or strange
+ * @missing: what may have told of more than is listed, for people; "" when nothing did
+ * @absent: the device that was asked for is no part of the handover
  */
 struct maps {
 	struct handover *handover;
@@ -81,6 +83,8 @@ struct maps {
 	u64 nr_kept;
 	bool owners_known;
 	bool complete;
+	bool absent;
+	char missing[160];
 };
 
 /**

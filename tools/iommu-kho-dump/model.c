@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <iommuser/vtd.h>
+
 #include "explain.h"
 #include "fields.h"
 #include "model-iommu.h"
@@ -186,6 +188,7 @@ const struct output_object output_show = {
 static const struct output_field finding_fields[] = {
 	OUTPUT_FIELD("code", OUTPUT_TEXT, "--explain tells more of it"),
 	OUTPUT_FIELD("severity", OUTPUT_TEXT, "how bad it is", .values = severity_names),
+	OUTPUT_FIELD("gap", OUTPUT_FLAG, "a warning that makes the verdict \"incomplete\""),
 	OUTPUT_FIELD("phys", OUTPUT_HEX, "address of what it is about"),
 	OUTPUT_FIELD("record", OUTPUT_TEXT, "kind[index]; null: it is not about a record",
 		     .flags = OUTPUT_NULL),
@@ -228,6 +231,7 @@ static const struct output_field verify_fields[] = {
 	OUTPUT_FIELD("status", OUTPUT_TEXT, "the verdict", .values = status_names),
 	OUTPUT_FIELD("errors", OUTPUT_NUMBER, "how many"),
 	OUTPUT_FIELD("warnings", OUTPUT_NUMBER, "how many, gaps of the image included"),
+	OUTPUT_FIELD("gaps", OUTPUT_NUMBER, "how many of the warnings are gaps of the image"),
 	OUTPUT_FIELD("infos", OUTPUT_NUMBER, "how many findings are neither"),
 	OUTPUT_FIELD("findings", OUTPUT_OBJECTS, "as many as --limit allows",
 		     .object = &output_finding),
@@ -291,6 +295,12 @@ const struct output_object output_stat = {
 	.fields = stat_fields,
 };
 
+bool model_sessions_to_come(const struct handover *handover)
+{
+	return !strcmp(handover->origin, "outgoing") && !handover->luo.nr_sessions &&
+	       (!handover->has_luo || handover->luo.sessions_complete);
+}
+
 const char *model_why_not_read(const struct handover *handover)
 {
 	const struct source_hints *hints = source_hints(handover->source);
@@ -298,6 +308,43 @@ const char *model_why_not_read(const struct handover *handover)
 	return hints && hints->has_flb && !hints->has_kho && !hints->has_luo ?
 		       "not in this kind of image, which is of the IOMMU state alone" :
 		       "not read";
+}
+
+/* LUO's part may be missing, or reused by the next kernel. */
+bool model_iommu_unread(const struct handover *handover)
+{
+	if (handover->has_flb || handover->has_iommu)
+		return !handover->has_iommu;
+	if (handover->map_gone)
+		return true;
+	return handover->has_kho && kho_find_subtree(&handover->kho, "LUO") &&
+	       !(handover->has_luo && handover->luo.flbs_complete);
+}
+
+const char *model_no_iommu(const struct handover *handover)
+{
+	if (!model_iommu_unread(handover))
+		return "no IOMMU state handed over";
+	return handover->has_flb ? "IOMMU state that cannot be read" :
+				   "whether IOMMU state was handed over is not known";
+}
+
+bool model_nothing_checked(const struct handover *handover,
+			   const struct iommuser_verify_counts *counts)
+{
+	return !(handover->has_pages && handover->pages.stats.nr_nodes) &&
+	       !(handover->has_luo && handover->luo.nr_sessions) && !counts->nr_pages &&
+	       !counts->nr_records && !counts->nr_context_entries && !counts->nr_pasid_entries &&
+	       !counts->nr_table_pages;
+}
+
+const char *model_verdict(const struct handover *handover,
+			  const struct iommuser_verify_counts *counts)
+{
+	if (!report_count(handover->report, IOMMUSER_ERROR) &&
+	    model_nothing_checked(handover, counts))
+		return "incomplete";
+	return report_status(handover->report);
 }
 
 static struct json_object *model_source(const struct handover *handover)
@@ -514,6 +561,7 @@ static struct json_object *model_finding(const struct report_entry *entry)
 
 	put_text(object, "code", iommuser_finding_code(finding->id));
 	put_text(object, "severity", severity_name(finding->severity));
+	put_flag(object, "gap", finding->severity == IOMMUSER_INCOMPLETE);
 	put_hex(object, "phys", finding->phys);
 	report_record_name(finding, record, sizeof(record));
 	if (record[0])
@@ -555,6 +603,46 @@ static struct json_object *model_checked(const struct handover *handover,
 	return object;
 }
 
+/* How many devices have an entry in the VT-d tables, as far as they can be read? */
+static u64 count_vtd_devices(const struct handover *handover)
+{
+	struct iommuser_vtd_context context;
+	u64 count = 0;
+	u32 i, bdf, cursor;
+	int more;
+
+	for (i = 0; i < handover->nr_vtd; i++) {
+		struct iommuser_vtd_tables tables = { &handover->env, handover->vtd[i].phys,
+						      handover->vtd[i].scalable };
+
+		cursor = 0;
+		while ((more = iommuser_vtd_next_context(&tables, &cursor, &bdf, &context)))
+			count += more > 0;
+	}
+	return count;
+}
+
+static void add_why_no_iommu(struct json_object *array, const struct handover *handover)
+{
+	u64 devices = count_vtd_devices(handover);
+	char text[160];
+
+	if (handover->has_flb)
+		snprintf(text, sizeof(text), "IOMMU state: it cannot be read");
+	else if (model_iommu_unread(handover))
+		snprintf(text, sizeof(text), "IOMMU state: whether there was any is not known");
+	else if (model_sessions_to_come(handover))
+		snprintf(text, sizeof(text), "IOMMU state: LUO knows none before the reboot call");
+	else if (devices && handover->has_kho)
+		snprintf(text, sizeof(text),
+			 "IOMMU state: none handed over; devices in the VT-d tables (%" PRIu64
+			 ") keep no DMA",
+			 devices);
+	else
+		snprintf(text, sizeof(text), "IOMMU state: none handed over");
+	json_object_array_add(array, json_object_new_string(text));
+}
+
 /* What no image can tell, and what this one does not. */
 static struct json_object *model_not_checked(const struct handover *handover)
 {
@@ -570,8 +658,12 @@ static struct json_object *model_not_checked(const struct handover *handover)
 		snprintf(text, sizeof(text), "LUO: %s", model_why_not_read(handover));
 		json_object_array_add(array, json_object_new_string(text));
 	}
+	if (handover->has_luo && model_sessions_to_come(handover))
+		json_object_array_add(
+			array,
+			json_object_new_string("LUO's sessions: written only in the reboot call"));
 	if (!handover->has_iommu)
-		json_object_array_add(array, json_object_new_string("IOMMU state: none read"));
+		add_why_no_iommu(array, handover);
 	else
 		json_object_array_add(
 			array, json_object_new_string(
@@ -597,11 +689,12 @@ struct json_object *model_verify(struct handover *handover,
 	size_t i;
 
 	put_abi(object, handover);
-	put_text(object, "status", report_status(report));
+	put_text(object, "status", model_verdict(handover, counts));
 	put_number(object, "errors", report_count(report, IOMMUSER_ERROR));
 	put_number(object, "warnings",
 		   report_count(report, IOMMUSER_WARNING) +
 			   report_count(report, IOMMUSER_INCOMPLETE));
+	put_number(object, "gaps", report_count(report, IOMMUSER_INCOMPLETE));
 	put_number(object, "infos", report_count(report, IOMMUSER_INFO));
 	for (i = 0; i < report_nr_kept(report) && i < limit; i++)
 		json_object_array_add(array, model_finding(report_get(report, i)));

@@ -21,8 +21,20 @@ extern const struct output_object output_checked;
 /* When an image was taken. */
 extern const char *const output_origins[];
 
+/** model_sessions_to_come - is it of a host that runs, so that LUO has not written its sessions yet? */
+bool model_sessions_to_come(const struct handover *handover);
 /** model_why_not_read - why KHO or LUO, when it is not known, is not */
 const char *model_why_not_read(const struct handover *handover);
+/** model_iommu_unread - is there, or may there be, IOMMU state that was handed over and could not be read? */
+bool model_iommu_unread(const struct handover *handover);
+/** model_no_iommu - what to say where there are no records of IOMMU state */
+const char *model_no_iommu(const struct handover *handover);
+/** model_nothing_checked - did verify find nothing that it could check? */
+bool model_nothing_checked(const struct handover *handover,
+			   const struct iommuser_verify_counts *counts);
+/** model_verdict - report_status(), but never better than "incomplete" when nothing was checked */
+const char *model_verdict(const struct handover *handover,
+			  const struct iommuser_verify_counts *counts);
 /** model_show - everything that show prints; NULL when memory ran out */
 struct json_object *model_show(struct handover *handover);
 /** model_verify - status, at most @limit findings, and what was checked */

@@ -2,13 +2,16 @@
 /*
  * The command line: getopt_long, and checks of every value.
  */
+#define _GNU_SOURCE
 #include "options.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <iommuser/version.h>
 
@@ -85,12 +88,15 @@ static const char usage_tail[] =
 	"\n"
 	"Options\n"
 	"  --json             one JSON object\n"
-	"  --json-lines       the same on one line, for fleets; show, verify and stat\n"
-	"                     then take any number of images\n"
+	"  --json-lines       the same on one line, for fleets; show, verify, stat and\n"
+	"                     scratch then take any number of images\n"
 	"  --prometheus       verify: a textfile for node_exporter\n"
 	"  --schema           the JSON Schema of what COMMAND --json prints; no image\n"
-	"  --limit N          print at most N findings, records of a kind, or ranges\n"
-	"  --force            go on where the image is damaged, and show what it holds\n"
+	"  --limit N          print at most N findings or differences (100), records of\n"
+	"                     a kind (1000), or ranges (50, with --json all); graph:\n"
+	"                     nodes of a kind (32)\n"
+	"  --force            go on where the image is damaged, and show what it holds;\n"
+	"                     all commands but scratch\n"
 	"  --color[=WHEN]     auto (on a terminal without NO_COLOR), always, never\n"
 	"  -o, --output FILE  what extract, capture and verify --prometheus write\n"
 	"  --kernel FILE      preflight: the next kernel, vmlinux or bzImage\n"
@@ -99,8 +105,8 @@ static const char usage_tail[] =
 	"  -h, --help         this text, or that of a command\n"
 	"  --version          the version\n"
 	"\n"
-	"Where to start, when it is not to be found out; --luo, --flb and --vtd-root\n"
-	"then show just what hangs on them, without KHO (extract takes all)\n"
+	"Where to start, when it is not to be found out; in a dump, --luo, --flb and\n"
+	"--vtd-root then show just what hangs on them, without KHO (extract takes all)\n"
 	"  --list-roots                all KHO FDTs in the image, the best first\n"
 	"  --kho PHYS                  the KHO FDT\n"
 	"  --luo PHYS                  the LUO state\n"
@@ -122,11 +128,14 @@ static const char usage_tail[] =
 	"  --post-boot        short for --origin post-boot\n"
 	"\n"
 	"PHYS is 0x...; exit status: 0 fine (warnings too), 1 verify found errors or\n"
-	"lacks metadata, translate found no page, diff a difference, preflight a\n"
-	"reason not to; 2 wrong usage; 3 unreadable or no handover; 4 internal error,\n"
-	"or the output can't be written.\n";
+	"lacks metadata, translate found no page, maps lacks a table or the device,\n"
+	"diff found a difference, preflight a reason not to, scratch something wrong,\n"
+	"or what was asked can't be told; 2 wrong usage; 3 unreadable or no handover;\n"
+	"4 internal error, or the output can't be written.\n";
 
 #define WORDS_WIDTH 26
+/* Of what is escaped, per byte: \xNN. */
+#define ESCAPED_SIZE 4
 
 static void print_usage(void)
 {
@@ -147,24 +156,61 @@ static void print_usage(void)
 	fputs(usage_tail, stdout);
 }
 
+/* What not every command takes. */
+static void print_own_options(const struct command *command)
+{
+	static const struct {
+		u32 takes;
+		const char *name;
+	} own[] = { { TAKES_OUTPUT, "-o" },	{ TAKES_KERNEL, "--kernel" },
+		    { TAKES_SVG, "--svg" },	{ TAKES_PROMETHEUS, "--prometheus" },
+		    { TAKES_LIMIT, "--limit" }, { TAKES_FORCE, "--force" } };
+	const char *before = "Takes ";
+	size_t i;
+
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (!(command->takes & own[i].takes))
+			continue;
+		printf("%s%s", before, own[i].name);
+		before = ", ";
+	}
+	puts(*before == ',' ? " and the options that all commands take:" :
+			      "Takes the options that all commands take:");
+}
+
 static void print_command_usage(const struct command *command)
 {
-	printf("usage: iommu-kho-dump %s [OPTIONS] %s\n\n%s", command->name, command->operands,
-	       command->help);
-	fputs("\niommu-kho-dump --help lists the options.\n", stdout);
+	bool needs_output = command->takes & TAKES_OUTPUT && command != &command_verify;
+
+	printf("usage: iommu-kho-dump %s [OPTIONS]%s%s%s%s\n\n%s\n", command->name,
+	       needs_output ? " -o FILE" : "",
+	       command->takes & TAKES_KERNEL ? " --kernel FILE" : "", *command->operands ? " " : "",
+	       command->operands, command->help);
+	print_own_options(command);
+	puts("iommu-kho-dump --help lists them.");
 }
 
 static enum options_result wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static enum options_result wrong(const char *format, ...)
 {
+	char *message = NULL, *escaped = NULL;
 	va_list arguments;
+	int length;
 
-	fputs("iommu-kho-dump: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	length = vasprintf(&message, format, arguments);
 	va_end(arguments);
-	fputs("; see --help\n", stderr);
+	if (length < 0)
+		message = NULL;
+	else
+		escaped = malloc(ESCAPED_SIZE * (size_t)length + 1);
+	fprintf(stderr, "iommu-kho-dump: %s; see --help\n",
+		escaped ? escape_text(message, (size_t)length, escaped,
+				      ESCAPED_SIZE * (size_t)length + 1) :
+			  "wrong usage");
+	free(escaped);
+	free(message);
 	return OPTIONS_WRONG;
 }
 
@@ -179,11 +225,19 @@ bool parse_number(const char *text, int base, u64 *value)
 	return !errno && end != text && !*end;
 }
 
+bool parse_hex_number(const char *text, u64 *value)
+{
+	if (strcmp(text, "0") && strncmp(text, "0x", 2) && strncmp(text, "0X", 2))
+		return false;
+	return parse_number(text, 16, value);
+}
+
 static enum options_result parse_address(const char *option, const char *text, u64 *value,
 					 bool *given)
 {
-	if (!parse_number(text, 0, value) || *value >= 1ULL << IOMMUSER_PHYS_BITS)
-		return wrong("--%s: '%s' is not a physical address (0x...)", option, text);
+	if (!parse_hex_number(text, value) || *value >= 1ULL << IOMMUSER_PHYS_BITS)
+		return wrong("--%s: '%s' is not a physical address: write addresses as 0x...",
+			     option, text);
 	*given = true;
 	return OPTIONS_RUN;
 }
@@ -230,6 +284,14 @@ static enum options_result parse_page_size(struct options *options, const char *
 	return wrong("--page-size: '%s' is not 4K, 16K or 64K", text);
 }
 
+static enum options_result set_origin(struct options *options, const char *origin)
+{
+	if (options->origin && strcmp(options->origin, origin))
+		return wrong("--origin: either %s or %s", options->origin, origin);
+	options->origin = origin;
+	return OPTIONS_RUN;
+}
+
 static enum options_result parse_origin(struct options *options, const char *text)
 {
 	static const char *const origins[] = { "at-jump", "outgoing", "incoming", "post-boot",
@@ -237,10 +299,8 @@ static enum options_result parse_origin(struct options *options, const char *tex
 	size_t i;
 
 	for (i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
-		if (!strcmp(text, origins[i])) {
-			options->origin = origins[i];
-			return OPTIONS_RUN;
-		}
+		if (!strcmp(text, origins[i]))
+			return set_origin(options, origins[i]);
 	}
 	return wrong("--origin: '%s' is not at-jump, outgoing, incoming, post-boot or unknown",
 		     text);
@@ -275,6 +335,8 @@ static enum options_result parse_piece(struct options *options, const char *text
 		word = strsep(&at, ":");
 		if (!word || !parse_number(word, 0, values[i]))
 			return wrong("--map: '%s' is not OFF:PHYS:LEN", text);
+		if (i == 1 && !parse_hex_number(word, values[i]))
+			return wrong("--map: '%s': write PHYS as 0x...", text);
 	}
 	if (at || strlen(text) >= sizeof(copy) || !piece->length)
 		return wrong("--map: '%s' is not OFF:PHYS:LEN", text);
@@ -335,8 +397,7 @@ static enum options_result parse_option(struct options *options, int option)
 		options->list_roots = true;
 		return OPTIONS_RUN;
 	case OPTION_POST_BOOT:
-		options->origin = "post-boot";
-		return OPTIONS_RUN;
+		return set_origin(options, "post-boot");
 	case OPTION_ORIGIN:
 		return parse_origin(options, optarg);
 	case OPTION_EXPLAIN:
@@ -445,13 +506,61 @@ static enum options_result take_words(struct options *options, int count, char *
 	return OPTIONS_RUN;
 }
 
+static bool file_exists(const char *path)
+{
+	struct stat status;
+
+	return !lstat(path, &status) || errno != ENOENT;
+}
+
+/* "--color never" for "--color=never"; NULL when there is no such mistake. */
+static const char *find_color_operand(const struct options *options, int count, char **operands)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+	size_t word;
+	int i;
+
+	for (i = 0; options->color == COLOR_ALWAYS && i < count; i++)
+		for (word = 0; word < sizeof(words) / sizeof(words[0]); word++)
+			if (!strcmp(operands[i], words[word]) && !file_exists(operands[i]))
+				return words[word];
+	return NULL;
+}
+
+/* May people have taken it for a command? */
+static bool is_stray_word(const struct options *options, const char *operand)
+{
+	return !options->list_roots && strcmp(operand, "live") != 0 && operand[0] >= 'a' &&
+	       operand[0] <= 'z' && !operand[strspn(operand, "abcdefghijklmnopqrstuvwxyz-")] &&
+	       !file_exists(operand);
+}
+
+/* An image alone, to be shown. */
+static enum options_result take_image(struct options *options, int count, char **operands)
+{
+	if (!count)
+		return wrong("no image given");
+	if (count == 2 && options->source.flat)
+		return wrong("'%s' is not a command (a base is --flat=BASE)", operands[0]);
+	if (count >= 2)
+		return wrong("'%s' is not a command", operands[0]);
+	if (is_stray_word(options, operands[0]))
+		return wrong("'%s' is neither a command nor a file", operands[0]);
+	return take_words(options, count, operands);
+}
+
 /* [COMMAND [WORD...]] IMAGE; a file that is called like a command is ./show. */
 static enum options_result parse_operands(struct options *options, int count, char **operands)
 {
 	const struct command *command = count ? command_find(operands[0]) : NULL;
+	const char *color = find_color_operand(options, count, operands);
 
+	if (color)
+		return wrong("'%s' is no image: it is written --color=%s", color, color);
+	if (options->explain && count)
+		return wrong("--explain takes no %s", command ? "command" : "image");
 	if (options->explain)
-		return count ? wrong("--explain takes no image") : OPTIONS_RUN;
+		return OPTIONS_RUN;
 	if (command) {
 		options->command = command;
 		options->has_command = true;
@@ -462,15 +571,8 @@ static enum options_result parse_operands(struct options *options, int count, ch
 		return OPTIONS_RUN;
 	if (options->schema)
 		return count ? wrong("--schema takes no image") : OPTIONS_RUN;
-	if (command)
-		return take_words(options, count, operands);
-	if (!count)
-		return wrong("no image given");
-	if (count == 2 && options->source.flat)
-		return wrong("'%s' is not a command (a base is --flat=BASE)", operands[0]);
-	if (count >= 2)
-		return wrong("'%s' is not a command", operands[0]);
-	return take_words(options, count, operands);
+	return command ? take_words(options, count, operands) :
+			 take_image(options, count, operands);
 }
 
 /* Options that only some commands take, and how they are written. */

@@ -109,6 +109,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
 
 /** parse_number - a whole string as a number; base 0 is C notation */
 bool parse_number(const char *text, int base, u64 *value);
+/** parse_hex_number - an address: 0x..., or 0 alone. Without 0x it may be meant either way */
+bool parse_hex_number(const char *text, u64 *value);
 /** options_limit - --limit, or @standard when it is not given */
 u64 options_limit(const struct options *options, u64 standard);
 /** options_json - is JSON of one kind or the other wanted? */

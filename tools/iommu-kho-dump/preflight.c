@@ -5,6 +5,7 @@
  */
 #include "preflight.h"
 
+#include <elf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@
 #define KHO_FAMILY "kho-v"
 #define LUO_FAMILY "luo-v"
 
+static const char machine_consequence[] =
+	"Kexec cannot boot it on that machine: nothing is handed over.";
 static const char kho_consequence[] =
 	"The next kernel boots as if nothing had been handed over. It takes preserved memory, page "
 	"tables included, for free, while devices go on using it.";
@@ -89,17 +92,6 @@ static bool has_name(const struct preflight_names *names, const char *text)
 	return false;
 }
 
-static bool is_iommu_flb(const char *name)
-{
-	const struct iommuser_revision *revision;
-	u32 i;
-
-	for (i = 0; (revision = iommuser_revision_at(i)); i++)
-		if (!strcmp(revision->flb_name, name))
-			return true;
-	return false;
-}
-
 /* Length up to the number of "...-vN"; all of it where there is none. */
 static size_t family_length(const char *name)
 {
@@ -115,7 +107,7 @@ static size_t family_length(const char *name)
 /* Other structs can look like handlers; their names are hardly like those. */
 static void add_handler(void *ctx, const char *compatible)
 {
-	if (family_length(compatible) < strlen(compatible) || is_iommu_flb(compatible))
+	if (family_length(compatible) < strlen(compatible) || handover_is_flb(compatible))
 		add_name(ctx, compatible);
 }
 
@@ -153,7 +145,7 @@ void preflight_learn(struct preflight_kernel *kernel, const struct kernel_file *
 	kernel_find_family(file, LUO_FAMILY, add_name, &kernel->luo);
 	kernel_find_handlers(file, add_handler, &kernel->handlers);
 	for (i = 0; i < kernel->handlers.nr && !kernel->iommu; i++)
-		if (is_iommu_flb(kernel->handlers.names[i]))
+		if (handover_is_flb(kernel->handlers.names[i]))
 			kernel->iommu = kernel->handlers.names[i];
 }
 
@@ -275,6 +267,71 @@ static void compare_kho_v1(struct preflight_contract *contract, const struct han
 		    major, minor);
 }
 
+/* EM_*, or 0 */
+static u32 machine_of_unit(const struct handover *handover, u64 i)
+{
+	union iommuser_record record;
+
+	if (iommuser_graph_read(&handover->graph, IOMMUSER_KIND_IOMMU, i, &record) ||
+	    record.common.flags & IOMMUSER_FLAG_DELETED)
+		return 0;
+	switch (record.iommu.type) {
+	case IOMMUSER_IOMMU_TYPE_INTEL:
+		return EM_X86_64;
+	case IOMMUSER_IOMMU_TYPE_ARM_SMMUV3:
+		return EM_AARCH64;
+	default:
+		return 0;
+	}
+}
+
+/* As the image says, or as its IOMMUs tell: EM_*, or 0 where neither does. */
+static u32 machine_of(const struct handover *handover)
+{
+	const struct source_hints *hints = source_hints(handover->source);
+	u32 machine = source_machine(handover->source);
+	u64 i, nr;
+
+	if (!machine && hints && hints->nr_vtd_roots)
+		return EM_X86_64;
+	nr = handover->has_iommu ? iommuser_graph_count(&handover->graph, IOMMUSER_KIND_IOMMU) : 0;
+	for (i = 0; !machine && i < nr; i++)
+		machine = machine_of_unit(handover, i);
+	return machine;
+}
+
+static const char *name_machine(u32 machine, char *buffer, size_t size)
+{
+	if (machine == EM_X86_64)
+		return "x86_64";
+	if (machine == EM_AARCH64)
+		return "aarch64";
+	snprintf(buffer, size, "ELF machine %u", machine);
+	return machine ? buffer : "";
+}
+
+static void compare_machine(struct preflight *preflight, const struct handover *handover,
+			    const struct preflight_kernel *kernel)
+{
+	u32 machine = machine_of(handover), of_kernel = kernel->file->elf_machine;
+	struct preflight_contract *contract;
+	char name[32];
+
+	contract = add_contract(preflight, "machine", name_machine(machine, name, sizeof(name)),
+				machine_consequence);
+	if (!contract)
+		return;
+	snprintf(contract->kernel, sizeof(contract->kernel), "%s",
+		 name_machine(of_kernel, name, sizeof(name)));
+	/* Kexec itself refuses another machine's kernel: not to know it is no reason to doubt. */
+	contract->essential = machine;
+	if (!machine)
+		say(contract, PREFLIGHT_UNKNOWN, "the image does not tell its machine");
+	else if (machine != of_kernel)
+		say(contract, PREFLIGHT_MISMATCH, "the image is of %s, it is a kernel for %s",
+		    contract->image, contract->kernel);
+}
+
 /* KHO's memory map does not say in what pages it counts. */
 static void compare_page_size(struct preflight *preflight, const struct handover *handover,
 			      const struct preflight_kernel *kernel)
@@ -297,6 +354,29 @@ static void compare_page_size(struct preflight *preflight, const struct handover
 		    contract->kernel);
 }
 
+/* The kernel's own stream starts at the IOMMU state. */
+static bool is_stream(const struct handover *handover)
+{
+	return !handover->has_kho && !handover->has_luo && handover->has_flb;
+}
+
+static bool is_outgoing(const struct handover *handover)
+{
+	return !strcmp(handover->origin, "outgoing");
+}
+
+static void say_no_kho(struct preflight_contract *contract, const struct handover *handover)
+{
+	if (is_stream(handover) && is_outgoing(handover))
+		say(contract, PREFLIGHT_UNKNOWN,
+		    "this kind of image has neither KHO nor LUO (on the host that it was taken "
+		    "of, \"preflight live\" reads them too)");
+	else if (is_stream(handover))
+		say(contract, PREFLIGHT_UNKNOWN, "this kind of image has neither KHO nor LUO");
+	else
+		say(contract, PREFLIGHT_UNKNOWN, "the image's KHO was not read");
+}
+
 static void compare_kho(struct preflight *preflight, const struct handover *handover,
 			const struct preflight_kernel *kernel)
 {
@@ -308,7 +388,7 @@ static void compare_kho(struct preflight *preflight, const struct handover *hand
 		return;
 	compare_string(contract, image, &kernel->kho, "kexec handover (KHO)");
 	if (!handover->has_kho && contract->result != PREFLIGHT_MISSING)
-		say(contract, PREFLIGHT_UNKNOWN, "the image's KHO was not read");
+		say_no_kho(contract, handover);
 	compare_kho_v1(contract, handover, kernel);
 }
 
@@ -455,12 +535,12 @@ static bool image_has_luo(const struct handover *handover)
 	       (handover->has_kho && kho_find_subtree(&handover->kho, KHO_LUO_SUBTREE));
 }
 
-static void compare_luo(struct preflight *preflight, const struct handover *handover,
+static void compare_luo(struct preflight *preflight, const struct handover *handover, bool needed,
 			const struct preflight_kernel *kernel)
 {
 	struct preflight_contract *contract;
 
-	if (!image_has_luo(handover))
+	if (!image_has_luo(handover) && !needed)
 		return;
 	contract = add_contract(preflight, "LUO", handover->luo.compatible,
 				kernel->luo.nr ? luo_consequence : no_luo_consequence);
@@ -468,7 +548,11 @@ static void compare_luo(struct preflight *preflight, const struct handover *hand
 		return;
 	compare_string(contract, handover->luo.compatible, &kernel->luo,
 		       "live update orchestrator (LUO)");
-	if (contract->result != PREFLIGHT_MISSING && !handover->luo.compatible[0])
+	if (contract->result != PREFLIGHT_MISSING && !image_has_luo(handover))
+		say(contract, PREFLIGHT_UNKNOWN,
+		    handover->has_kho ? "there is no LUO state in KHO" :
+					"the image's LUO state was not read");
+	else if (contract->result != PREFLIGHT_MISSING && !handover->luo.compatible[0])
 		say(contract, PREFLIGHT_UNKNOWN, "the image's LUO state can't be read");
 	else if (contract->result == PREFLIGHT_OK && !handover->has_luo)
 		say(contract, PREFLIGHT_UNKNOWN, "what the image's LUO state holds is not known");
@@ -528,7 +612,7 @@ static bool may_be_module(const struct preflight_kernel *kernel, const char *nam
 	*certain = false;
 	if (kernel_config(kernel->file, "CONFIG_MODULES") == 'n')
 		return false;
-	if (is_iommu_flb(name) || (place && !place->option))
+	if (handover_is_flb(name) || (place && !place->option))
 		return false;
 	/* The handlers of files that have an IOMMU behind them come with its FLB. */
 	if (place && !kernel->iommu && kernel->file->has_layout)
@@ -605,6 +689,97 @@ static void compare_files(struct preflight *preflight, const struct handover *ha
 		    MAX_KINDS);
 }
 
+/* Only Linux's own note of itself is in KHO. */
+static bool is_empty_kho(const struct handover *handover)
+{
+	const struct kho *kho = &handover->kho;
+
+	return handover->has_kho &&
+	       kho->nr_subtrees == !!kho_find_subtree(kho, KHO_METADATA_SUBTREE);
+}
+
+/* LUO writes sessions, what is in them and FLBs in the reboot call alone. */
+static bool sessions_to_come(const struct handover *handover)
+{
+	const struct luo_state *luo = &handover->luo;
+
+	if (handover->has_luo && (luo->nr_sessions || luo->nr_flbs || !luo->sessions_complete))
+		return false;
+	if (is_outgoing(handover))
+		return true;
+	return !strcmp(handover->origin, "unknown") &&
+	       (handover->has_luo || is_empty_kho(handover));
+}
+
+static bool has_live_record(const struct handover *handover, u32 kind)
+{
+	union iommuser_record record;
+	u64 i;
+
+	for (i = 0; handover->has_iommu && i < iommuser_graph_count(&handover->graph, kind); i++)
+		if (!iommuser_graph_read(&handover->graph, kind, i, &record) &&
+		    !(record.common.flags & IOMMUSER_FLAG_DELETED))
+			return true;
+	return false;
+}
+
+static void expect_handler(struct preflight *preflight, const char *name,
+			   const struct preflight_kernel *kernel)
+{
+	struct preflight_contract *contract =
+		add_contract(preflight, "file handler", name, handler_consequence);
+
+	if (contract)
+		compare_handler(contract, name, kernel);
+}
+
+/* Files that will be there because of IOMMU records that are there already. */
+static void compare_files_to_come(struct preflight *preflight, const struct handover *handover,
+				  const struct preflight_kernel *kernel)
+{
+	bool devices = has_live_record(handover, IOMMUSER_KIND_DEVICE);
+	bool own;
+
+	if (!handover->has_iommu)
+		return;
+	own = !strcmp(handover->root.revision->flb_name, IOMMUSER_V1_COMPATIBLE);
+	if (devices || has_live_record(handover, IOMMUSER_KIND_HWPT))
+		expect_handler(preflight,
+			       own ? IOMMUSER_IOMMUFD_V1_COMPATIBLE : IOMMU_IOMMUFD_V1_COMPATIBLE,
+			       kernel);
+	if (devices)
+		expect_handler(preflight,
+			       own ? IOMMUSER_VFIO_PCI_V1_COMPATIBLE : IOMMU_VFIO_PCI_V1_COMPATIBLE,
+			       kernel);
+}
+
+static void compare_sessions_to_come(struct preflight *preflight, const struct handover *handover,
+				     const struct preflight_kernel *kernel)
+{
+	struct preflight_contract *contract;
+
+	if (!sessions_to_come(handover))
+		return;
+	compare_files_to_come(preflight, handover, kernel);
+	contract = add_contract(preflight, "LUO sessions", "", handler_consequence);
+	if (!contract)
+		return;
+	preflight->so_far = is_outgoing(handover) && handover->has_iommu;
+	contract->essential = !preflight->so_far;
+	if (preflight->so_far)
+		say(contract, PREFLIGHT_UNKNOWN,
+		    "written only in the reboot call: which other kinds of files and FLBs they need "
+		    "is not in the image");
+	else if (is_outgoing(handover))
+		say(contract, PREFLIGHT_UNKNOWN,
+		    "LUO's sessions and FLBs are written only in the reboot call: what this host will "
+		    "hand over is not in the image");
+	else
+		say(contract, PREFLIGHT_UNKNOWN,
+		    "the image holds no session, and LUO writes them only in the reboot call: it does not "
+		    "tell whether it was taken after it (--origin)");
+}
+
 /* The kernel has IOMMU live update, but of another kind. */
 static void name_other_iommu(struct preflight_contract *contract,
 			     const struct preflight_kernel *kernel)
@@ -625,17 +800,19 @@ static void compare_flbs(struct preflight *preflight, const struct handover *han
 
 	for (i = 0; i < handover->luo.nr_flbs && i < MAX_KINDS; i++) {
 		name = handover->luo.flbs[i].name;
-		contract = add_contract(preflight, "FLB", name,
-					is_iommu_flb(name) ? iommu_consequence : flb_consequence);
+		contract =
+			add_contract(preflight, "FLB", name,
+				     handover_is_flb(name) ? iommu_consequence : flb_consequence);
 		if (!contract)
 			return;
 		compare_handler(contract, name, kernel);
-		if (is_iommu_flb(name))
+		if (handover_is_flb(name))
 			name_other_iommu(contract, kernel);
 		else
 			/* Of the kernel's self-test. */
 			contract->essential = strncmp(name, "liveupdate-test-", 16) != 0;
-		if (is_iommu_flb(name) && contract->result == PREFLIGHT_MISSING && kernel->luo.nr)
+		if (handover_is_flb(name) && contract->result == PREFLIGHT_MISSING &&
+		    kernel->luo.nr)
 			say(contract, PREFLIGHT_MISSING, "it has no IOMMU live update");
 	}
 }
@@ -701,8 +878,6 @@ static void compare_layout(struct preflight *preflight, const struct handover *h
 	else if (revisions_of_name(root->revision->flb_name) > 1)
 		say(contract, PREFLIGHT_UNKNOWN, "several layouts go by the name %s",
 		    root->revision->flb_name);
-	else if (strcmp(kernel->file->machine, "x86_64") != 0)
-		say(contract, PREFLIGHT_MISMATCH, "it is a kernel for %s", kernel->file->machine);
 	else if (is_sealed(root))
 		snprintf(contract->kernel, sizeof(contract->kernel), "%s, format %llu",
 			 kernel->iommu, (unsigned long long)root->version);
@@ -746,12 +921,12 @@ static void need_iommu(struct preflight *preflight, const struct handover *hando
 }
 
 static void need_all(struct preflight *preflight, const struct handover *handover,
-		     const struct preflight_kernel *kernel)
+		     const struct handover *upper, const struct preflight_kernel *kernel)
 {
 	if (kernel_config(kernel->file, "CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT") != 'y')
 		add_need(preflight, "off unless the kernel's configuration says otherwise",
 			 "kho=on");
-	if (image_has_luo(handover))
+	if (image_has_luo(upper) || is_stream(handover))
 		add_need(preflight, "off without it: handlers then do not register",
 			 "liveupdate=on");
 	need_iommu(preflight, handover, kernel);
@@ -828,18 +1003,22 @@ static void decide(struct preflight *preflight)
 }
 
 bool preflight_compare(struct preflight *preflight, struct handover *handover,
-		       const struct preflight_kernel *kernel)
+		       const struct handover *beside, const struct preflight_kernel *kernel)
 {
+	const struct handover *upper = beside ? beside : handover;
+
 	*preflight = (struct preflight){ 0 };
-	compare_kho(preflight, handover, kernel);
+	compare_machine(preflight, handover, kernel);
+	compare_kho(preflight, upper, kernel);
 	compare_page_size(preflight, handover, kernel);
-	compare_subtrees(preflight, handover, kernel);
-	compare_luo(preflight, handover, kernel);
+	compare_subtrees(preflight, upper, kernel);
+	compare_luo(preflight, upper, handover->has_flb && is_outgoing(handover), kernel);
 	compare_flbs(preflight, handover, kernel);
 	compare_layout(preflight, handover, kernel);
 	compare_files(preflight, handover, kernel);
+	compare_sessions_to_come(preflight, handover, kernel);
 	judge_image(preflight, handover);
-	need_all(preflight, handover, kernel);
+	need_all(preflight, handover, upper, kernel);
 	if (preflight->no_memory)
 		return false;
 	decide(preflight);

@@ -80,6 +80,7 @@ struct preflight_need {
  * @needs: on the command line
  * @nr_needs: how many
  * @accepts: PREFLIGHT_OK yes, PREFLIGHT_UNKNOWN it can't be told, anything else no
+ * @so_far: what is handed over in the reboot call only is not in it: if @accepts says yes, then of the rest alone
  * @reason: why not, in words, or NULL
  */
 struct preflight {
@@ -89,6 +90,7 @@ struct preflight {
 	struct preflight_need needs[PREFLIGHT_MAX_NEEDS];
 	size_t nr_needs;
 	enum preflight_result accepts;
+	bool so_far;
 	const char *reason;
 	bool no_memory;
 };
@@ -100,12 +102,13 @@ void preflight_learn(struct preflight_kernel *kernel, const struct kernel_file *
  * preflight_compare - hold a handover against a kernel
  * @preflight: to fill; preflight_free() it whatever the result
  * @handover: open, and verified
+ * @beside: the same host's memory, opened, to take KHO and LUO from when @handover has none; or NULL
  * @kernel: learnt
  *
  * Return: false when memory ran out.
  */
 bool preflight_compare(struct preflight *preflight, struct handover *handover,
-		       const struct preflight_kernel *kernel);
+		       const struct handover *beside, const struct preflight_kernel *kernel);
 void preflight_free(struct preflight *preflight);
 
 #endif /* PREFLIGHT_H */

@@ -43,13 +43,13 @@ static const struct output_field failure_fields[] = {
 
 static const struct output_object output_failure = {
 	.name = "failure",
-	.what = "what --json-lines prints for an image that there is no answer for",
+	.what = "what is printed for an image that there is no answer for",
 	.fields = failure_fields,
 };
 
 /* Was anything written for this image? And the last that was said about it. */
 static bool printed;
-static char complaint[512];
+static char complaint[2048];
 
 void note_answer(void)
 {
@@ -134,7 +134,7 @@ void print_failure(const struct options *options, int status)
 {
 	struct json_object *object;
 
-	if (options->format == FORMAT_JSON_LINES && status >= EXIT_USAGE && !printed) {
+	if (options_json(options) && status >= EXIT_USAGE && !printed) {
 		object = output_new(&output_failure);
 		put_text(object, "error", complaint[0] ? complaint : "failed");
 		put_number(object, "exit_status", (u64)status);
@@ -185,11 +185,19 @@ int print_schema(const struct options *options)
 
 void complain(const char *file, const char *message)
 {
+	size_t used = 0, length;
 	char escaped[1024];
 
-	snprintf(complaint, sizeof(complaint), "%s", message);
-	fprintf(stderr, "iommu-kho-dump: %s: %s\n",
-		escape_text(file, strlen(file), escaped, sizeof(escaped)), message);
+	escape_text(file, strlen(file), escaped, sizeof(escaped));
+	for (;; message += length + 1) {
+		length = strcspn(message, "\n");
+		fprintf(stderr, "iommu-kho-dump: %s: %.*s\n", escaped, (int)length, message);
+		if (used < sizeof(complaint))
+			used += (size_t)snprintf(complaint + used, sizeof(complaint) - used,
+						 "%s%.*s", used ? "; " : "", (int)length, message);
+		if (!message[length])
+			return;
+	}
 }
 
 int complain_no_memory(void)

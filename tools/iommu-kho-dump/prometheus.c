@@ -78,16 +78,14 @@ static void print_status(FILE *out, const struct prometheus *metrics)
 static void print_severities(FILE *out, const struct prometheus *metrics)
 {
 	const struct report *report = metrics->handover->report;
+	u32 severity;
 
 	head(out, "verify_findings",
-	     "How many findings there were; gaps of the image are warnings.");
-	sample(out, "verify_findings", LABELS({ "image", metrics->image }, { "severity", "error" }),
-	       report_count(report, IOMMUSER_ERROR));
-	sample(out, "verify_findings",
-	       LABELS({ "image", metrics->image }, { "severity", "warning" }),
-	       report_count(report, IOMMUSER_WARNING) + report_count(report, IOMMUSER_INCOMPLETE));
-	sample(out, "verify_findings", LABELS({ "image", metrics->image }, { "severity", "info" }),
-	       report_count(report, IOMMUSER_INFO));
+	     "How many findings there were; a gap is something that the image lacks.");
+	for (severity = IOMMUSER_ERROR + 1; severity-- > IOMMUSER_INFO;)
+		sample(out, "verify_findings",
+		       LABELS({ "image", metrics->image }, { "severity", severity_word(severity) }),
+		       report_count(report, severity));
 }
 
 /* Codes that did not come up are left out: there are many. */
@@ -110,9 +108,7 @@ static void print_codes(FILE *out, const struct prometheus *metrics)
 			sample(out, "verify_code_findings",
 			       LABELS({ "image", metrics->image },
 				      { "code", iommuser_finding_code(id) },
-				      { "severity", severity == IOMMUSER_INCOMPLETE ?
-							    "incomplete" :
-							    severity_name(severity) }),
+				      { "severity", severity_word(severity) }),
 			       count);
 		}
 	}

@@ -277,6 +277,36 @@ const char *severity_name(enum iommuser_severity severity)
 	return "info";
 }
 
+const char *severity_word(enum iommuser_severity severity)
+{
+	return severity == IOMMUSER_INCOMPLETE ? "gap" : severity_name(severity);
+}
+
+const char *severity_words(enum iommuser_finding_id id)
+{
+	switch (id) {
+	case IOMMUSER_FINDING_KHO_NOT_SELF_REFERENT:
+		return "error; a warning in an image taken after boot";
+	case IOMMUSER_FINDING_KHO_FDT_UNSOUND:
+	case IOMMUSER_FINDING_KHO_COMPATIBLE_UNKNOWN:
+		return "error; a warning when another FDT of the image is sound";
+	case IOMMUSER_FINDING_CHAIN_PARTIAL_PAGE:
+		return "error; a warning in layouts without checksums";
+	case IOMMUSER_FINDING_CHAIN_UNREADABLE:
+	case IOMMUSER_FINDING_REC_ROOT_UNREADABLE:
+	case IOMMUSER_FINDING_PT_UNREADABLE:
+		return "error; a gap, which makes the verdict INCOMPLETE, "
+		       "when just the image lacks the page";
+	case IOMMUSER_FINDING_VTD_UNREADABLE:
+		return "gap: makes the verdict INCOMPLETE; an error when the page was not preserved";
+	default:
+		break;
+	}
+	return iommuser_finding_severity(id) == IOMMUSER_INCOMPLETE ?
+		       "gap: makes the verdict INCOMPLETE" :
+		       severity_word(iommuser_finding_severity(id));
+}
+
 static const char *or_else(const char *string, const char *otherwise)
 {
 	return string[0] != '\0' ? string : otherwise;

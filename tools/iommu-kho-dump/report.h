@@ -44,6 +44,10 @@ u64 report_count_both(const struct report *report, enum iommuser_finding_id id,
 const char *report_status(const struct report *report);
 /** severity_name - "error", "warning" (also for incomplete) or "info" */
 const char *severity_name(enum iommuser_severity severity);
+/** severity_word - the same for people, who are told gaps from warnings: "error", "gap", "warning" or "info" */
+const char *severity_word(enum iommuser_severity severity);
+/** severity_words - how bad findings of a code are: its severity_word(), what it leads to, and when it is another */
+const char *severity_words(enum iommuser_finding_id id);
 /** report_message - one sentence with the values of the finding, in a buffer of the caller */
 const char *report_message(const struct report_entry *entry, char *buffer, size_t size);
 /** report_record_name - e.g. "device[3]", or "" when the finding is no record's */

@@ -16,6 +16,8 @@
 #include "fault.h"
 
 #define OUTPUT_WIDTH 52
+/* Devices to name where another one was asked for. */
+#define MAX_NAMED 3
 
 /* What is known of a requester on the way to its tables. */
 struct search {
@@ -135,6 +137,8 @@ static bool has_left(const struct search *search)
 {
 	const struct handover *handover = search->handover;
 
+	if (handover->states_lost)
+		return !refuse(search, REQUESTER_UNKNOWN, 0, "where the device stands was lost");
 	if (!handover->has_states[IOMMUSER_KIND_DEVICE])
 		return false;
 	switch (iommuser_graph_state(&handover->graph, IOMMUSER_KIND_DEVICE,
@@ -167,7 +171,9 @@ static bool unit_of_record(struct search *search, const struct iommuser_device *
 	if (iommuser_graph_resolve(graph, device->iommu, IOMMUSER_KIND_IOMMU, &position) ||
 	    iommuser_graph_read(graph, IOMMUSER_KIND_IOMMU, position, &unit))
 		return refuse(search, REQUESTER_UNKNOWN, 0,
-			      "the device's record names no IOMMU record");
+			      handover_lacks(search->handover, IOMMUSER_KIND_IOMMU) ?
+				      "the record of its IOMMU can't be read" :
+				      "the device's record names no IOMMU record");
 	if (unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
 		return refuse(search, REQUESTER_UNSUPPORTED, 0, "its IOMMU is not Intel VT-d");
 	search->tables.root_table = unit.iommu.root_table;
@@ -198,6 +204,58 @@ static void choose_vtd_root(struct search *search)
 	use_vtd_root(search, 0);
 }
 
+static int name_device(u64 segment, u32 bdf, const char *before, char *text, size_t size)
+{
+	return snprintf(text, size, "%s%04llx:%02x:%02x.%x", before, (unsigned long long)segment,
+			bdf >> 8, bdf >> 3 & 0x1f, bdf & 7);
+}
+
+/* Which devices are there, where the one that was asked for is not? */
+static void name_others(const struct handover *handover, char *text, size_t size)
+{
+	const struct iommuser_graph *graph = &handover->graph;
+	union iommuser_record record;
+	u64 nr = 0, i;
+	int used = 0;
+
+	for (i = 0; i < iommuser_graph_count(graph, IOMMUSER_KIND_DEVICE); i++) {
+		if (iommuser_graph_read(graph, IOMMUSER_KIND_DEVICE, i, &record) ||
+		    record.common.flags & IOMMUSER_FLAG_DELETED || record.device.bdf > 0xffff ||
+		    iommuser_graph_device_stale(graph, &record.device))
+			continue;
+		if (nr++ < MAX_NAMED && (size_t)used < size)
+			used += name_device(record.device.segment, (u32)record.device.bdf,
+					    nr > 1 ? ", " : ". It holds: ", text + used,
+					    size - (size_t)used);
+	}
+	if (!nr)
+		snprintf(text, size, ", which holds no device");
+	else if (nr > MAX_NAMED && (size_t)used < size)
+		snprintf(text + used, size - (size_t)used, " and %llu more",
+			 (unsigned long long)(nr - MAX_NAMED));
+}
+
+/* No record names it. */
+static bool refuse_stranger(const struct search *search)
+{
+	const struct requester *requester = search->requester;
+	size_t used;
+
+	if (handover_lacks(search->handover, IOMMUSER_KIND_DEVICE) ||
+	    handover_lacks(search->handover, IOMMUSER_KIND_ALIAS))
+		return refuse(search, REQUESTER_UNKNOWN, 0,
+			      "no record of that name among those that could be read");
+	refuse(search, REQUESTER_ABSENT, 0, "");
+	used = (size_t)name_device(requester->segment, requester->bdf, "", search->message,
+				   search->size);
+	if (used < search->size)
+		used += (size_t)snprintf(search->message + used, search->size - used,
+					 " is not part of this handover");
+	if (used < search->size)
+		name_others(search->handover, search->message + used, search->size - used);
+	return false;
+}
+
 /* The unit of a requester, by its record or as the command line says. */
 static bool find_unit(struct search *search)
 {
@@ -215,9 +273,11 @@ static bool find_unit(struct search *search)
 		choose_vtd_root(search);
 		return true;
 	}
+	if (handover->has_iommu)
+		return refuse_stranger(search);
 	return refuse(search, REQUESTER_UNKNOWN, 0,
-		      handover->has_iommu ? "no device or alias record of that name" :
-					    "no IOMMU state in it, and no --vtd-root");
+		      handover->has_flb ? "its IOMMU state cannot be read, and no --vtd-root" :
+					  "no IOMMU state in it, and no --vtd-root");
 }
 
 /* Tables have 3 to 5 levels, those of the first stage 4 or 5. */
@@ -253,6 +313,20 @@ static bool legacy_table(const struct search *search, const struct iommuser_vtd_
 			 FAULT_CONTEXT_INVALID);
 }
 
+/* That entry is there, but for other requests. */
+static bool refuse_rid_pasid(const struct search *search)
+{
+	const struct requester *requester = search->requester;
+
+	refuse(search, REQUESTER_BLOCKED, FAULT_PASID_DISABLED, "");
+	snprintf(search->message, search->size,
+		 "its context entry takes no requests with PASID: DMA is blocked "
+		 "(requests without PASID use entry %u: ask for %02x:%02x.%x)",
+		 requester->pasid, requester->bdf >> 8, requester->bdf >> 3 & 0x1f,
+		 requester->bdf & 7);
+	return false;
+}
+
 static bool read_pasid(const struct search *search, const struct iommuser_vtd_context *context,
 		       struct iommuser_vtd_pasid *entry)
 {
@@ -262,6 +336,8 @@ static bool read_pasid(const struct search *search, const struct iommuser_vtd_co
 	u64 table = 0;
 
 	iommuser_vtd_directory_of(search->tables.env, context, &directory);
+	if (requester->has_pasid && !context->pasid_enable && pasid == context->rid_pasid)
+		return refuse_rid_pasid(search);
 	if (requester->has_pasid && !context->pasid_enable)
 		return refuse(search, REQUESTER_BLOCKED, FAULT_PASID_DISABLED,
 			      "its context entry takes no requests with PASID: DMA is blocked");

@@ -18,6 +18,7 @@ enum requester_status {
 	REQUESTER_LEFT,		/* the device has left the tables of the handover */
 	REQUESTER_MISSING,	/* the image lacks a table */
 	REQUESTER_UNSUPPORTED,	/* tables that this tool does not read */
+	REQUESTER_ABSENT,	/* no device of the handover */
 };
 
 /**

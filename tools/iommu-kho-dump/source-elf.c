@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * ELF vmcores. libkdumpfile gives zeros for memory around and behind segments
- * and behind the end of the file, so segments are read here: what no segment
- * holds is missing.
+ * ELF vmcores, read without libkdumpfile: it gives zeros for memory around and
+ * behind segments and behind the end of the file, and version 0.5.1 crashes on
+ * notes and headers that are damaged. What no segment holds is missing.
  */
 #include <elf.h>
 #include <stdlib.h>
@@ -14,6 +14,8 @@
 #define MAX_NOTES (64ULL << 20)
 /* A flattened stream can cut segments into parts. */
 #define MAX_RANGES (1U << 22)
+#define VMCOREINFO "VMCOREINFO"
+#define PAGE_SIZE_KEY "PAGESIZE="
 
 static bool elf_probe(const u8 *head, size_t length)
 {
@@ -103,16 +105,119 @@ static int take_load(struct source *source, u32 i, const Elf64_Phdr *segment, si
 	return length ? add_segment(source, segment, length, allocated) : 0;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool page_shift_of(u64 size, u32 *shift)
+{
+	*shift = size == 4096 ? 12 : size == 16384 ? 14 : size == 65536 ? 16 : 0;
+	return *shift;
+}
+
+/* A line of VMCOREINFO that is "PAGESIZE=" and a number. */
+static int take_page_size(struct source *source, const char *digits, const char *end)
+{
+	u64 size = 0;
+
+	while (digits < end && is_digit(*digits) && size <= UINT32_MAX)
+		size = size * 10 + (u64)(*digits++ - '0');
+	if (digits < end)
+		return source_lose(source, "damaged: the PAGESIZE of VMCOREINFO is no number of bytes");
+	if (!page_shift_of(size, &source->page_shift))
+		return source_refuse(source, "the dump of a machine with pages of %llu bytes, which is not supported",
+				     (unsigned long long)size);
+	return 0;
+}
+
+static int take_vmcoreinfo(struct source *source, const char *text, size_t length)
+{
+	const char *end = text + strnlen(text, length), *line_end;
+	const size_t key = strlen(PAGE_SIZE_KEY);
+
+	for (; text < end && !source->page_shift; text = line_end + (line_end < end)) {
+		line_end = memchr(text, '\n', (size_t)(end - text));
+		if (!line_end)
+			line_end = end;
+		if ((size_t)(line_end - text) > key && !memcmp(text, PAGE_SIZE_KEY, key) &&
+		    take_page_size(source, text + key, line_end))
+			return -1;
+	}
+	return 0;
+}
+
+static size_t padded(u32 length)
+{
+	return ((size_t)length + 3) & ~(size_t)3;
+}
+
+bool source_next_note(const char **notes, size_t *length, struct elf_note *note)
+{
+	Elf64_Nhdr header;
+	size_t whole;
+
+	if (*length < sizeof(header))
+		return false;
+	memcpy(&header, *notes, sizeof(header));
+	if (sizeof(header) + padded(header.n_namesz) + header.n_descsz > *length)
+		return false;
+	note->name = *notes + sizeof(header);
+	note->name_length = header.n_namesz;
+	note->content = note->name + padded(header.n_namesz);
+	note->length = header.n_descsz;
+	whole = sizeof(header) + padded(header.n_namesz) + padded(header.n_descsz);
+	/* The last one may lack its padding. */
+	if (whole > *length)
+		whole = *length;
+	*notes += whole;
+	*length -= whole;
+	return true;
+}
+
+static int search_notes(struct source *source, const char *notes, size_t length)
+{
+	struct elf_note note;
+
+	while (!source->page_shift && source_next_note(&notes, &length, &note))
+		if (note.name_length == sizeof(VMCOREINFO) && !memcmp(note.name, VMCOREINFO, sizeof(VMCOREINFO)) &&
+		    take_vmcoreinfo(source, note.content, note.length))
+			return -1;
+	return 0;
+}
+
+/* The page size of the dump, unless the user has stated it or an earlier note. */
+static int read_notes(struct source *source, const Elf64_Phdr *segment)
+{
+	size_t length = (size_t)bytes_in_file(source, segment->p_offset, segment->p_filesz);
+	char *notes;
+	int ret;
+
+	if (source->page_shift || !length)
+		return 0;
+	if (!source_file_covers(source, segment->p_offset, length))
+		return source_lose(source, "damaged: the flattened stream lacks the notes");
+	notes = malloc(length);
+	if (!notes)
+		return source_refuse(source, "out of memory for %zu bytes of ELF notes", length);
+	ret = source_file_read(source, notes, length, segment->p_offset, "ELF notes");
+	if (!ret)
+		ret = search_notes(source, notes, length);
+	free(notes);
+	return ret;
+}
+
 static int check_notes(struct source *source, const Elf64_Phdr *segment, u64 *total)
 {
 	if (segment->p_filesz > MAX_NOTES - *total)
 		return source_lose(source, "damaged: more than %llu bytes of ELF notes", MAX_NOTES);
 	*total += segment->p_filesz;
-	if (bytes_in_file(source, segment->p_offset, segment->p_filesz) < segment->p_filesz)
-		return source_lose(source, "truncated: the notes end at offset %llu, the file at %llu",
-				   (unsigned long long)(segment->p_offset + segment->p_filesz),
-				   (unsigned long long)source->file_size);
-	return 0;
+	if (bytes_in_file(source, segment->p_offset, segment->p_filesz) < segment->p_filesz &&
+	    source_lose(source, "truncated: the notes end at offset %llu, the file at %llu",
+			(unsigned long long)(segment->p_offset + segment->p_filesz),
+			(unsigned long long)source->file_size))
+		return -1;
+	return read_notes(source, segment);
 }
 
 static int take_segments(struct source *source, const Elf64_Phdr *segments, u32 nr)
@@ -197,6 +302,7 @@ static int read_segments(struct source *source)
 	if (source_file_read(source, &header, sizeof(header), 0, "ELF header") || check_header(source, &header) ||
 	    count_segments(source, &header, &nr))
 		return -1;
+	source->machine = header.e_machine;
 	segments = calloc(nr, sizeof(*segments));
 	if (!segments)
 		return source_refuse(source, "out of memory for %u segments", nr);
@@ -209,18 +315,12 @@ static int read_segments(struct source *source)
 
 static int elf_open(struct source *source, const struct source_options *options)
 {
-	struct library_facts facts = { 0 };
-
 	(void)options;
 	if (read_segments(source))
 		return -1;
-	/* Of the running kernel more is known than the library can find out. */
-	if ((source->file_size != UINT64_MAX || !source->page_shift) && source_library_facts(source, &facts) &&
-	    !source->nr_losses)
-		return -1;
 	make_disjoint(source);
 	if (!source->page_shift)
-		source->page_shift = facts.page_shift ? facts.page_shift : IOMMUSER_MIN_PAGE_SHIFT;
+		source->page_shift = IOMMUSER_MIN_PAGE_SHIFT;
 	snprintf(source->format, sizeof(source->format), "ELF vmcore");
 	return 0;
 }

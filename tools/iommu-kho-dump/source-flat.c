@@ -20,12 +20,10 @@ static int flat_open(struct source *source, const struct source_options *options
 		return -1;
 	if (!source->page_shift)
 		source->page_shift = IOMMUSER_MIN_PAGE_SHIFT;
-	source_map_file(source);
 	return 0;
 }
 
 const struct source_ops source_flat_ops = {
 	.open = flat_open,
 	.read = source_read_ranges,
-	.close = source_unmap_file,
 };

@@ -59,10 +59,12 @@ struct kept {
  * struct ikho_state - an open portable image
  * @nr_sections: sections before the one that is read
  * @doubtful: by force: a section was lost that may have been of any type
+ * @header_lost: by force: what the file's header says may be wrong
  */
 struct ikho_state {
 	u32 minor;
 	bool doubtful;
+	bool header_lost;
 	u64 nr_sections;
 	u64 pages_length;
 	size_t allocated;
@@ -103,7 +105,8 @@ static int read_file_header(struct source *source, struct ikho_state *state)
 
 	if (source_file_read(source, header, sizeof(header), 0, "file header"))
 		return -1;
-	if (get32(header + IKHO_HEADER_CRC) != crc32(0, header, IKHO_HEADER_CRC) &&
+	state->header_lost = get32(header + IKHO_HEADER_CRC) != crc32(0, header, IKHO_HEADER_CRC);
+	if (state->header_lost &&
 	    source_lose(source, "damaged portable image, offset %u: wrong CRC of the file header", IKHO_HEADER_CRC))
 		return -1;
 	if (get32(header + IKHO_HEADER_MAJOR) != IKHO_MAJOR)
@@ -117,8 +120,10 @@ static int read_file_header(struct source *source, struct ikho_state *state)
 	if (!all_zero(header + IKHO_HEADER_RESERVED, IKHO_HEADER_CRC - IKHO_HEADER_RESERVED) &&
 	    source_lose(source, "damaged portable image, offset %u: reserved bytes are not zero", IKHO_HEADER_RESERVED))
 		return -1;
-	if (!source->page_shift)
-		source->page_shift = (u32)__builtin_ctz(page_size);
+	if (source->page_shift && 1U << source->page_shift != page_size)
+		return source_refuse(source, "this portable image has pages of %u bytes, not of what --page-size says",
+				     page_size);
+	source->page_shift = (u32)__builtin_ctz(page_size);
 	return 0;
 }
 
@@ -665,11 +670,21 @@ static bool skip_section(struct source *source, struct ikho_state *state, u64 *o
 	return true;
 }
 
+/* Was there anything that told where records stand? Only an incoming handover has that. */
+static bool may_have_states(const struct source *source, const struct ikho_state *state)
+{
+	const char *origin = source->hints.origin;
+
+	return (state->minor != IKHO_MINOR_PLAIN || state->header_lost) &&
+	       (!origin[0] || !strcmp(origin, "incoming"));
+}
+
 /* Which pages are preserved, and where records stand, is known in whole or not at all. */
 static void drop_incomplete(struct source *source, struct ikho_state *state)
 {
 	if (!state->doubtful)
 		return;
+	source->states_lost = may_have_states(source, state);
 	source->has_preserved = false;
 	source->hints.has_states = false;
 	memset(source->nr_states, 0, sizeof(source->nr_states));
@@ -777,17 +792,15 @@ static const struct kept *get_section(struct source *source, u64 offset)
 	kept->used = ++state->clock;
 	if (kept->data)
 		return kept;
-	if (read_section_header(source, offset, &section) || section.raw_length > IKHO_MAX_RAW)
+	if (read_section_header(source, offset, &section) || check_known(source, &section))
 		return NULL;
 	data = malloc((size_t)section.raw_length + 1);
 	if (!data) {
 		source_note(source, "out of memory");
 		return NULL;
 	}
-	if (check_known(source, &section) || decode(source, &section, data)) {
+	if (decode(source, &section, data)) {
 		free(data);
-		if (source->lazy && !source->broken[0])
-			snprintf(source->broken, sizeof(source->broken), "%s", source->error);
 		return NULL;
 	}
 	kept->offset = offset;
@@ -838,6 +851,8 @@ static bool ikho_next_preserved(struct source *source, u64 *cursor, u64 *phys, u
 	at = (*cursor - part->first) * IKHO_PAIR_SIZE;
 	kept = get_section(source, part->offset);
 	if (!kept || at + IKHO_PAIR_SIZE > kept->length) {
+		if (kept)
+			source_note(source, "the portable image changed while it was read");
 		source->status = SOURCE_FAILED;
 		return false;
 	}

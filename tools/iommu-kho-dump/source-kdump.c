@@ -39,6 +39,8 @@
 #define MAX_EXTRA (64ULL << 20)
 #define DESCRIPTOR_SIZE 24
 #define COMPRESSION_FLAGS 0x27
+/* How the names of such notes begin. */
+#define VMCOREINFO "VMCOREINFO"
 /* The number of dumped pages before each run of this many frames is kept. */
 #define RUN_FRAMES 4096
 #define RUN_BYTES (RUN_FRAMES / 8)
@@ -46,6 +48,16 @@
 /* How far from the end the check for truncation looks for a page that is not zero. */
 #define TAIL_BATCH 512
 #define TAIL_BATCHES 128
+
+/**
+ * struct library_facts - what libkdumpfile finds out when it opens a file
+ * @page_shift: 0 when it does not know
+ * @format: its own name for it
+ */
+struct library_facts {
+	u32 page_shift;
+	char format[48];
+};
 
 /**
  * struct kdump_state - a dump open in libkdumpfile
@@ -151,18 +163,6 @@ static int get_facts(struct source *source, kdump_ctx_t *context, struct library
 	return 0;
 }
 
-int source_library_facts(struct source *source, struct library_facts *facts)
-{
-	kdump_ctx_t *context = open_library(source);
-	int ret;
-
-	if (!context)
-		return -1;
-	ret = get_facts(source, context, facts);
-	kdump_free(context);
-	return ret;
-}
-
 static kdump_bmp_t *get_bitmap(kdump_ctx_t *context, const char *key)
 {
 	kdump_attr_t attribute = {.type = KDUMP_BITMAP};
@@ -213,6 +213,46 @@ static int check_extra(struct source *source, const u8 *field, const char *what)
 			   (unsigned long long)(offset + length), (unsigned long long)source->file_size);
 }
 
+/* A line that begins with a dot crashes libkdumpfile 0.5.1; no kernel writes one. */
+static int check_lines(struct source *source, const char *text, size_t length)
+{
+	if (!length || (text[0] != '.' && !memmem(text, length, "\n.", 2)))
+		return 0;
+	return source_refuse(source, "damaged: a line of VMCOREINFO begins with a dot");
+}
+
+static int check_notes(struct source *source, const char *notes, size_t length)
+{
+	struct elf_note note;
+
+	while (source_next_note(&notes, &length, &note))
+		if (note.name_length >= strlen(VMCOREINFO) && !memcmp(note.name, VMCOREINFO, strlen(VMCOREINFO)) &&
+		    check_lines(source, note.content, note.length))
+			return -1;
+	return 0;
+}
+
+/* What the library makes of text in the file, as far as the file has it. */
+static int check_text(struct source *source, const u8 *field,
+		      int (*check)(struct source *source, const char *text, size_t length))
+{
+	u64 offset = get64(field), left = offset < source->file_size ? source->file_size - offset : 0;
+	size_t length = (size_t)(get64(field + 8) < left ? get64(field + 8) : left);
+	char *text;
+	int ret;
+
+	if (!length)
+		return 0;
+	text = malloc(length);
+	if (!text)
+		return source_refuse(source, "out of memory for %zu bytes of notes", length);
+	ret = source_file_read(source, text, length, offset, "notes");
+	if (!ret)
+		ret = check(source, text, length);
+	free(text);
+	return ret;
+}
+
 static int read_sub_header(struct source *source, struct kdump_state *state, u32 blocks)
 {
 	u8 sub[SUB_SIZE] = {0};
@@ -225,9 +265,11 @@ static int read_sub_header(struct source *source, struct kdump_state *state, u32
 		return source_refuse(source, "one part of a split dump (makedumpfile --reassemble joins the parts)");
 	if (state->version >= VERSION_WIDE)
 		state->max_frame = get64(sub + SUB_MAX_FRAME);
-	if (state->version >= VERSION_VMCOREINFO && check_extra(source, sub + SUB_VMCOREINFO, "VMCOREINFO lines"))
+	if (state->version >= VERSION_VMCOREINFO && (check_extra(source, sub + SUB_VMCOREINFO, "VMCOREINFO lines") ||
+						     check_text(source, sub + SUB_VMCOREINFO, check_lines)))
 		return -1;
-	if (state->version >= VERSION_NOTES && check_extra(source, sub + SUB_NOTES, "ELF notes"))
+	if (state->version >= VERSION_NOTES && (check_extra(source, sub + SUB_NOTES, "ELF notes") ||
+						check_text(source, sub + SUB_NOTES, check_notes)))
 		return -1;
 	if (state->version >= VERSION_ERASEINFO && check_extra(source, sub + SUB_ERASEINFO, "erase lines"))
 		return -1;

@@ -61,7 +61,7 @@ static bool find_outgoing(struct source *source, struct live_log *log)
 	return found;
 }
 
-static bool read_setup_node(const char *name, u64 *phys)
+static bool read_setup_node(const char *name, u64 *phys, bool *unclear)
 {
 	char path[128], type[32];
 	u8 data[SETUP_KEXEC_KHO_SIZE + 1];
@@ -70,6 +70,7 @@ static bool read_setup_node(const char *name, u64 *phys)
 	if (live_read_file(path, type, sizeof(type)) < 0 ||
 	    strtoul(type, NULL, 0) != SETUP_KEXEC_KHO)
 		return false;
+	*unclear = true;
 	snprintf(path, sizeof(path), SETUP_DATA "/%.16s/data", name);
 	if (live_read_file(path, data, sizeof(data)) != SETUP_KEXEC_KHO_SIZE)
 		return false;
@@ -77,19 +78,22 @@ static bool read_setup_node(const char *name, u64 *phys)
 	return *phys && *phys < SOURCE_PHYS_END;
 }
 
-static bool find_setup_data(u64 *phys, struct live_log *log)
+/* *@unclear: one was given perhaps, but not where. */
+static bool find_setup_data(u64 *phys, bool *unclear, struct live_log *log)
 {
 	struct dirent **names = NULL;
 	int nr = live_list(SETUP_DATA, &names);
 	bool found = false;
 
-	if (nr < 0 && errno != ENOENT)
+	if (nr < 0 && errno != ENOENT) {
 		live_missed(log, "%s: %s", SETUP_DATA, live_reason(errno));
-	else if (nr < 0)
+		*unclear = true;
+	} else if (nr < 0) {
 		live_missed(log, "%s: there is none: no handover was given, or not on x86",
 			    SETUP_DATA);
+	}
 	for (int i = 0; i < nr; i++) {
-		if (!found && read_setup_node(names[i]->d_name, phys)) {
+		if (!found && read_setup_node(names[i]->d_name, phys, unclear)) {
 			found = true;
 			live_used(log, "%s/%.16s: this kernel was given the KHO FDT at 0x%llx",
 				  SETUP_DATA, names[i]->d_name, (unsigned long long)*phys);
@@ -98,7 +102,9 @@ static bool find_setup_data(u64 *phys, struct live_log *log)
 	}
 	free(names);
 	if (nr >= 0 && !found)
-		live_missed(log, "%s: this kernel was given no handover", SETUP_DATA);
+		live_missed(log, "%s: %s", SETUP_DATA,
+			    *unclear ? "it does not say where KHO's FDT is" :
+				       "this kernel was given no handover");
 	return found;
 }
 
@@ -112,14 +118,15 @@ static u64 big_endian_cells(const u8 *cells, u32 nr)
 }
 
 /* One pair (address, size), in cells of the root's numbers. */
-static bool find_chosen(u64 *phys, struct live_log *log)
+static bool find_chosen(u64 *phys, bool *unclear, struct live_log *log)
 {
 	u8 cells[5], pair[33];
 	ssize_t size = live_read_file(CHOSEN, pair, sizeof(pair));
 	u32 nr = 2;
 
+	*unclear = size >= 0 || errno != ENOENT;
 	if (size < 0) {
-		if (errno != ENOENT)
+		if (*unclear)
 			live_missed(log, "%s: %s", CHOSEN, live_reason(errno));
 		return false;
 	}
@@ -141,7 +148,7 @@ static bool find_chosen(u64 *phys, struct live_log *log)
 
 void live_find_kho(struct source *source, struct live_log *log)
 {
-	bool outgoing = find_outgoing(source, log), incoming;
+	bool outgoing = find_outgoing(source, log), incoming, unclear = false;
 	u64 phys;
 
 	/* Linux has no file of the outgoing FDT when it came up from a handover itself. */
@@ -149,7 +156,7 @@ void live_find_kho(struct source *source, struct live_log *log)
 		take_hint(source, phys, "outgoing");
 		outgoing = true;
 	}
-	incoming = find_chosen(&phys, log) || find_setup_data(&phys, log);
+	incoming = find_chosen(&phys, &unclear, log) || find_setup_data(&phys, &unclear, log);
 	if (outgoing)
 		return;
 	if (incoming) {
@@ -160,4 +167,9 @@ void live_find_kho(struct source *source, struct live_log *log)
 		return;
 	}
 	live_missed(log, "no KHO FDT is named: memory is searched for one");
+	/* What is found then is this kernel's own, for the next one. */
+	if (!unclear) {
+		source->has_hints = true;
+		snprintf(source->hints.origin, sizeof(source->hints.origin), "outgoing");
+	}
 }

@@ -206,19 +206,46 @@ static struct source *try_stream(const struct source_options *options, const cha
 	live_used(log, "%s: the IOMMU state %s, as the kernel gives it itself", path,
 		  strcmp(which, "outgoing") ? "that this kernel was given" :
 					      "for the next kernel, as it is now");
-	live_missed(log, "KHO's memory map and LUO's sessions: not in the kernel's own stream");
+	live_missed(log, "KHO's memory map and LUO's sessions: not in the kernel's own stream%s",
+		    strcmp(which, "outgoing") ? "" :
+						"; LUO writes its sessions in the reboot call");
 	return source;
 }
 
-/* One line out of what was not to be had. */
+/* A line for each way that led nowhere, then what comes of it. */
 static void summarize(const struct live_log *log, char *message, size_t size)
 {
-	size_t used = (size_t)snprintf(message, size, "nothing of the running host can be read");
+	size_t used = 0;
 
 	for (u32 i = 0; i < log->nr && used < size; i++)
 		if (!log->lines[i].used)
-			used += (size_t)snprintf(message + used, size - used, "; %s",
+			used += (size_t)snprintf(message + used, size - used, "%s\n",
 						 log->lines[i].text);
+	if (used < size)
+		snprintf(message + used, size - used, "nothing of the running host can be read");
+}
+
+/* No file of the glue's is there at all: the same is not to be said of each. */
+static bool no_stream_at_all(void)
+{
+	struct dirent **names = NULL;
+	int nr = live_list(STREAMS, &names);
+	bool absent = nr < 0 && errno == ENOENT;
+
+	free_list(names, nr);
+	return absent;
+}
+
+static struct source *try_streams(const struct source_options *options, struct live_log *log)
+{
+	struct source *source;
+
+	if (no_stream_at_all()) {
+		live_missed(log, "%s: %s", STREAMS, no_streams());
+		return NULL;
+	}
+	source = try_stream(options, "outgoing", log);
+	return source ? source : try_stream(options, "incoming", log);
 }
 
 struct source *live_open(const struct source_options *options, struct live_log *log, char *message,
@@ -235,9 +262,7 @@ struct source *live_open(const struct source_options *options, struct live_log *
 		return NULL;
 	}
 	if (!options->memory)
-		source = try_stream(options, "outgoing", log);
-	if (!options->memory && !source)
-		source = try_stream(options, "incoming", log);
+		source = try_streams(options, log);
 	if (source)
 		return source;
 	source = live_open_memory(options, log);

@@ -104,7 +104,6 @@ static int add_machine(struct source *source, size_t *allocated, const char *nam
 static int pieces_open(struct source *source, const struct source_options *options)
 {
 	size_t allocated = 0;
-	bool aligned = true;
 
 	if (options->qemu_machine) {
 		if (add_machine(source, &allocated, options->qemu_machine))
@@ -112,25 +111,19 @@ static int pieces_open(struct source *source, const struct source_options *optio
 	} else if (check_pieces(source, options)) {
 		return -1;
 	}
-	for (u32 i = 0; i < options->nr_pieces; i++) {
+	for (u32 i = 0; i < options->nr_pieces; i++)
 		if (add_piece(source, &allocated, &options->pieces[i]))
 			return -1;
-		aligned &= options->pieces[i].offset % sizeof(u64) == 0;
-	}
 	if (!source->nr_ranges)
 		return source_refuse(source, "--map: nothing of any piece is in the file");
 	if (source_sort_ranges(source))
 		return -1;
 	if (!source->page_shift)
 		source->page_shift = IOMMUSER_MIN_PAGE_SHIFT;
-	/* Records are read in place, so they have to be aligned there. */
-	if (aligned)
-		source_map_file(source);
 	return 0;
 }
 
 const struct source_ops source_pieces_ops = {
 	.open = pieces_open,
 	.read = source_read_ranges,
-	.close = source_unmap_file,
 };

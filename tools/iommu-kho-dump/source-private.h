@@ -68,9 +68,10 @@ struct source_ops {
  * @ranges: memory that the image holds, ascending, disjoint; NULL when only @ops knows
  * @nr_ranges: how many
  * @last_range: where the last look-up ended
- * @mapping: the whole file, when it is mapped
  * @nr_states: of how many records of each kind a portable image says where they stand
+ * @states_lost: of a portable image opened by force, that it may have said so, and what it said is lost
  * @page_shift: of the image
+ * @machine: e_machine of an ELF file, else 0
  * @hints: of a portable image
  * @has_hints: @hints is valid
  * @has_preserved: there is a preserved set, perhaps an empty one
@@ -81,7 +82,7 @@ struct source_ops {
  * @error: what failed last
  * @force: go on where the image is damaged
  * @lazy: memory of a portable image is checked when it is read
- * @broken: what was wrong with it then, first; "" when nothing was
+ * @broken: what failed first of what was read since the image was opened; "" when nothing did
  * @damaged: it was refused for damage that can be passed over by force
  * @losses: what was lost, for people
  * @nr_losses: how many losses, perhaps more than were kept
@@ -100,9 +101,10 @@ struct source {
 	struct source_range *ranges;
 	size_t nr_ranges;
 	size_t last_range;
-	const u8 *mapping;
 	u64 nr_states[IOMMUSER_KIND_DEVICE + 1];
+	bool states_lost;
 	u32 page_shift;
+	u32 machine;
 	struct source_hints hints;
 	bool has_hints;
 	bool has_preserved;
@@ -169,18 +171,22 @@ size_t source_find_range(struct source *source, u64 phys);
 /** source_read_ranges - read for formats whose ranges say where in the file memory is */
 enum source_status source_read_ranges(struct source *source, u64 phys, void *buffer, size_t length);
 
-/**
- * struct library_facts - what libkdumpfile finds out when it opens a file
- * @page_shift: 0 when it does not know
- * @format: its own name for it
- */
-struct library_facts {
-	u32 page_shift;
-	char format[48];
+/** struct elf_note - one of the notes of a dump */
+struct elf_note {
+	const char *name;
+	size_t name_length;
+	const char *content;
+	size_t length;
 };
 
-/** source_library_facts - open with libkdumpfile only to ask. Return: 0, or -1 after source_refuse() */
-int source_library_facts(struct source *source, struct library_facts *facts);
+/**
+ * source_next_note - step through bytes that are notes
+ * @notes: where; moved behind the note
+ * @length: bytes there; as above
+ *
+ * Return: false at the end, or at a note that is not all there.
+ */
+bool source_next_note(const char **notes, size_t *length, struct elf_note *note);
 
 /**
  * source_temporary - a temporary file without a name
@@ -189,9 +195,6 @@ int source_library_facts(struct source *source, struct library_facts *facts);
  * /tmp is often memory, and a dump may be larger than that. Return: the file, or -1 and errno.
  */
 int source_temporary(const char **directory);
-/** source_map_file - map the whole file, where that is possible; source_unmap_file() undoes it */
-void source_map_file(struct source *source);
-void source_unmap_file(struct source *source);
 
 /**
  * source_spool - make a file of what can only be read once: a pipe, a file of debugfs

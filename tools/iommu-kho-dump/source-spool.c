@@ -51,29 +51,6 @@ int source_temporary(const char **directory)
 	return -1;
 }
 
-void source_map_file(struct source *source)
-{
-	void *mapping;
-
-	if (source->file_size > SIZE_MAX)
-		return;
-	mapping = mmap(NULL, (size_t)source->file_size, PROT_READ, MAP_SHARED, source->fd, 0);
-	if (mapping != MAP_FAILED)
-		source->mapping = mapping;
-}
-
-void source_unmap_file(struct source *source)
-{
-	union {
-		const u8 *in;
-		void *out;
-	} mapping = { .in = source->mapping };
-
-	if (mapping.out)
-		munmap(mapping.out, (size_t)source->file_size);
-	source->mapping = NULL;
-}
-
 /* As read(), but waits, even when somebody made the file one that does not. */
 static ssize_t read_waiting(int fd, u8 *buffer, size_t length)
 {

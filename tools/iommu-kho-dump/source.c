@@ -225,16 +225,21 @@ size_t source_find_range(struct source *source, u64 phys)
 	return low;
 }
 
+/* What a kernel refuses to give of its memory is missing, not damaged. */
+static bool is_refusal(const struct source *source, int error)
+{
+	return source->file_size == UINT64_MAX &&
+	       (error == EPERM || error == EACCES || error == EFAULT);
+}
+
 static enum source_status read_file_memory(struct source *source, u64 phys, void *buffer,
 					   size_t length, u64 offset)
 {
 	ssize_t got;
 
-	if (source->mapping) {
-		memcpy(buffer, source->mapping + offset, length);
-		return SOURCE_OK;
-	}
 	got = source_pread(source->fd, buffer, length, offset);
+	if (got < 0 && is_refusal(source, errno))
+		return SOURCE_MISSING;
 	if (got < 0)
 		return source_fail(source, "cannot read memory at 0x%llx, file offset %llu: %s",
 				   (unsigned long long)phys, (unsigned long long)offset,
@@ -474,6 +479,11 @@ u32 source_page_shift(const struct source *source)
 	return source->page_shift;
 }
 
+u32 source_machine(const struct source *source)
+{
+	return source->machine;
+}
+
 const struct source_hints *source_hints(const struct source *source)
 {
 	return source->has_hints ? &source->hints : NULL;
@@ -521,34 +531,27 @@ static enum source_status fill(struct source *source, struct page_slot *slot, u6
 	return status;
 }
 
+/* Bytes that are there and cannot be read are not like bytes that the image lacks. */
+static enum source_status settle(struct source *source, enum source_status status)
+{
+	source->status = status;
+	if (status == SOURCE_FAILED && !source->broken[0])
+		snprintf(source->broken, sizeof(source->broken), "%s", source->error);
+	return status;
+}
+
 static const u8 *through_cache(struct source *source, u64 phys, u64 length, bool hold)
 {
 	u64 page = phys >> source->page_shift << source->page_shift;
 	struct page_slot *slot = page_cache_take(&source->cache, page);
 
-	source->status = fill(source, slot, phys, length);
-	if (source->status != SOURCE_OK) {
+	if (settle(source, fill(source, slot, phys, length)) != SOURCE_OK) {
 		page_cache_drop(&source->cache, slot);
 		return NULL;
 	}
 	if (hold)
 		page_cache_hold(&source->cache, slot);
 	return slot->data + (phys - page);
-}
-
-/* Within one piece; what crosses the border of two is put together in the cache. */
-static const u8 *in_mapping(struct source *source, u64 phys, u64 length)
-{
-	size_t i = source_find_range(source, phys);
-	const struct source_range *range = &source->ranges[i];
-
-	if (i == source->nr_ranges || phys < range->start)
-		return NULL;
-	if (length > range->end - phys)
-		return through_cache(source, phys, length, true);
-	source->status = SOURCE_OK;
-	source->bytes_read += length;
-	return source->mapping + range->offset + (phys - range->start);
 }
 
 const void *source_map(struct source *source, u64 phys, u64 length)
@@ -560,10 +563,7 @@ const void *source_map(struct source *source, u64 phys, u64 length)
 	source->status = SOURCE_MISSING;
 	if (!length || !valid_span(phys, length) || length > size - (phys & (size - 1)))
 		return NULL;
-	if (source->mapping)
-		bytes = in_mapping(source, phys, length);
-	else
-		bytes = through_cache(source, phys, length, true);
+	bytes = through_cache(source, phys, length, true);
 	if (bytes)
 		record_pages(source, phys, length);
 	return bytes;
@@ -596,10 +596,10 @@ enum source_status source_read(struct source *source, u64 phys, void *buffer, si
 		return SOURCE_OK;
 	if (!valid_span(phys, length)) {
 		source->status = SOURCE_MISSING;
-	} else if (length < PAGE_CACHE_UNIT && !source->mapping) {
+	} else if (length < PAGE_CACHE_UNIT) {
 		source->status = read_small(source, phys, buffer, length);
 	} else {
-		source->status = source->ops->read(source, phys, buffer, length);
+		settle(source, source->ops->read(source, phys, buffer, length));
 		if (source->status == SOURCE_OK)
 			source->bytes_read += length;
 	}
@@ -636,8 +636,9 @@ static bool next_data(const struct source *source, const struct source_range *ra
 	if (source->ops->read != source_read_ranges || source->file_size == UINT64_MAX)
 		return true;
 	data = lseek(source->fd, (off_t)(*low - shift), SEEK_DATA);
+	/* Not a hole, but behind the end of a file that was longer: reading will tell. */
 	if (data < 0)
-		return errno != ENXIO;
+		return errno != ENXIO || lseek(source->fd, (off_t)(*low - shift), SEEK_HOLE) < 0;
 	hole = lseek(source->fd, data, SEEK_HOLE);
 	if ((u64)data + shift >= range->end)
 		return false;
@@ -693,7 +694,12 @@ u64 source_memory_size(const struct source *source)
 
 bool source_next_preserved(struct source *source, u64 *cursor, u64 *phys, u64 *length)
 {
-	return source->has_preserved && source->ops->next_preserved(source, cursor, phys, length);
+	bool more = source->has_preserved &&
+		    source->ops->next_preserved(source, cursor, phys, length);
+
+	if (source->has_preserved)
+		settle(source, source->status);
+	return more;
 }
 
 bool source_has_preserved(const struct source *source)
@@ -706,11 +712,16 @@ u64 source_nr_states(const struct source *source, u32 kind)
 	return kind <= IOMMUSER_KIND_DEVICE ? source->nr_states[kind] : 0;
 }
 
+bool source_states_lost(const struct source *source)
+{
+	return source->states_lost;
+}
+
 enum source_status source_state(struct source *source, u32 kind, u64 position, u32 *state)
 {
 	if (position >= source_nr_states(source, kind))
 		return SOURCE_FAILED;
-	return source->ops->state(source, kind, position, state);
+	return settle(source, source->ops->state(source, kind, position, state));
 }
 
 void source_set_recorder(struct source *source, void (*record)(void *ctx, u64 page), void *ctx)

@@ -112,15 +112,18 @@ void source_close(struct source *source);
 const char *source_loss(const struct source *source, u32 i);
 
 /**
- * source_broken - what was found damaged in an image opened lazily, after it was opened
+ * source_broken - what could not be read after the image was opened, or was found damaged
  *
- * Such an image would have been refused otherwise. Return: one line for people, or NULL.
+ * What such an image seems to lack may be there: without force, nothing that was read of it is
+ * to be relied on. Return: one line for people, or NULL.
  */
 const char *source_broken(const struct source *source);
 
 /** source_format - e.g. "ELF vmcore", "kdump-compressed, flattened", "portable image", "raw memory" */
 const char *source_format(const struct source *source);
 u32 source_page_shift(const struct source *source);
+/** source_machine - e_machine of an ELF vmcore (62 is x86-64, 183 is AArch64); 0 when the format does not tell */
+u32 source_machine(const struct source *source);
 /** source_hints - NULL when the format carries none */
 const struct source_hints *source_hints(const struct source *source);
 
@@ -179,6 +182,13 @@ bool source_has_preserved(const struct source *source);
  * Return: how many; 0 when the image does not say.
  */
 u64 source_nr_states(const struct source *source, u32 kind);
+
+/**
+ * source_states_lost - did an image that was opened by force say where records stand, and is that lost?
+ *
+ * Then source_nr_states() is 0 for all kinds.
+ */
+bool source_states_lost(const struct source *source);
 
 /**
  * source_state - where a record stands

@@ -72,6 +72,19 @@ void text_pad(const char *text, size_t width)
 		printf("%*s", (int)(width - columns), "");
 }
 
+struct json_object *text_find(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	json_object_object_get_ex(object, key, &value);
+	return value;
+}
+
+const char *text_string(struct json_object *object, const char *key)
+{
+	return json_object_get_string(text_find(object, key));
+}
+
 const char *text_member(struct json_object *object, const char *key, char *buffer, size_t size)
 {
 	struct json_object *member;

@@ -28,6 +28,10 @@ void text_columns(const struct output_object *kind, struct json_object *array,
 /** text_objects - the same with the members that have a heading in the table of fields */
 void text_objects(const char *heading, struct json_object *array, const struct output_object *kind,
 		  u64 limit);
+/** text_find - a member; NULL when it is null or absent */
+struct json_object *text_find(struct json_object *object, const char *key);
+/** text_string - a member that is a string; NULL when it is null or absent */
+const char *text_string(struct json_object *object, const char *key);
 /** text_member - a member as text: numbers, strings, "-" for null or absent; in @buffer where needed */
 const char *text_member(struct json_object *object, const char *key, char *buffer, size_t size);
 /** text_width - how many columns of a terminal UTF-8 takes */

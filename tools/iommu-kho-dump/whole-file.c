@@ -17,6 +17,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* As many as Linux follows. */
+#define MAX_LINKS 40
+
 /* For a signal handler: set before the file exists, cleared after it is gone. */
 static char pending[PATH_MAX];
 static volatile sig_atomic_t has_pending;
@@ -36,7 +39,9 @@ static void die_of_signal(int number)
 
 void whole_file_on_signals(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXCPU, SIGXFSZ };
+	static const int numbers[] = { SIGINT,	SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE,
+				       SIGXCPU, SIGXFSZ, SIGALRM, SIGUSR1, SIGUSR2,
+				       SIGBUS,	SIGSEGV, SIGABRT, SIGFPE,  SIGILL };
 	struct sigaction action = { .sa_handler = die_of_signal, .sa_flags = (int)SA_RESETHAND };
 	struct sigaction before;
 	size_t i;
@@ -57,6 +62,49 @@ refuse(char *message, size_t size, const char *format, ...)
 	return -1;
 }
 
+bool whole_file_replaces(const char *path, const char *input)
+{
+	struct stat output, read;
+	int failed = strcmp(input, "-") ? stat(input, &read) : fstat(STDIN_FILENO, &read);
+
+	return !failed && !stat(path, &output) && read.st_dev == output.st_dev &&
+	       read.st_ino == output.st_ino;
+}
+
+/* Where a link leads, by one step, in new memory; NULL and errno EINVAL for what is none. */
+static char *step(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int directory = slash ? (int)(slash - path) + 1 : 0;
+	char link[PATH_MAX], *next;
+	ssize_t length = readlink(path, link, sizeof(link));
+
+	if (length < 0)
+		return NULL;
+	if (length && link[0] == '/')
+		directory = 0;
+	return asprintf(&next, "%.*s%.*s", directory, path, (int)length, link) < 0 ? NULL : next;
+}
+
+/* The name at the end of links, of a file that need not be there. NULL and errno on failure. */
+static char *follow(const char *path)
+{
+	char *at = strdup(path), *next = at;
+	int steps;
+
+	for (steps = 0; at && steps < MAX_LINKS; steps++) {
+		next = step(at);
+		if (!next && (errno == EINVAL || errno == ENOENT))
+			return at;
+		free(at);
+		at = next;
+	}
+	free(at);
+	if (next)
+		errno = ELOOP;
+	return NULL;
+}
+
 /* A link is followed, so that it stays one. */
 static int find_target(struct whole_file *file, const char *path, char *message, size_t size)
 {
@@ -67,7 +115,7 @@ static int find_target(struct whole_file *file, const char *path, char *message,
 			return refuse(message, size, "exists and is not a regular file");
 		file->target = realpath(path, NULL);
 	} else if (errno == ENOENT) {
-		file->target = strdup(path);
+		file->target = follow(path);
 	}
 	if (!file->target)
 		return refuse(message, size, "cannot use this name: %s", strerror(errno));

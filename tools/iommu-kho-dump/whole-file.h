@@ -5,6 +5,7 @@
 #ifndef WHOLE_FILE_H
 #define WHOLE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
@@ -30,11 +31,17 @@ struct whole_file {
  * whole_file_open - start a file beside @path, readable by its owner only
  * @message: on failure, why
  *
- * An existing @path is replaced only by whole_file_finish(), and only if it is a regular file. A link stays one.
+ * An existing @path is replaced only by whole_file_finish(), and only if it is a regular file. A link stays one, also
+ * when there is no file yet where it leads.
  *
  * Return: 0, or -1; whole_file_close() it in any case.
  */
 int whole_file_open(struct whole_file *file, const char *path, char *message, size_t size);
+/**
+ * whole_file_replaces - would a file at @path take the place of one that is to be read?
+ * @input: its path; "-" is stdin
+ */
+bool whole_file_replaces(const char *path, const char *input);
 /** whole_file_write - all of it. Return: 0, or -1 and @message */
 int whole_file_write(const struct whole_file *file, const void *bytes, size_t length, char *message,
 		     size_t size);
