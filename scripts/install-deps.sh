@@ -10,7 +10,7 @@ set -euo pipefail
 
 build_packages=(gcc libc6-dev make cmake pkg-config libkdumpfile-dev libfdt-dev libjson-c-dev zlib1g-dev
 	libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev)
-test_packages=(clang libclang-rt-14-dev llvm binutils libcmocka-dev python3 python3-jsonschema clang-tidy cppcheck shellcheck
+test_packages=(clang libclang-rt-14-dev llvm binutils libcmocka-dev python3 python3-jsonschema clang-tidy clang-format cppcheck shellcheck
 	valgrind libc6-dbg xz-utils bzip2 lzop lz4 zstd mandoc man-db dpkg-dev debootstrap graphviz)
 kernel_packages=(gcc libc6-dev make flex bison bc cpio rsync patch xz-utils libelf-dev libssl-dev python3 perl sparse
 	qemu-system-x86 gdb debian-archive-keyring)

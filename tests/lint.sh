@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Static checks: clang-tidy on every C file that is built, cppcheck on every C file, shellcheck on every script.
+# Static checks: clang-tidy on every C file that is built, cppcheck on every C file, shellcheck on every script,
+# clang-format on what is built from the library, the tool, their tests and the fuzz targets.
 #
 # usage: lint.sh BUILD_DIRECTORY   (it holds compile_commands.json)
 # exit: 0 clean, 1 not, 2 wrong usage, 77 none of the tools is there; what is skipped is said at the end
@@ -65,11 +66,23 @@ run_shellcheck() {
 	echo "shellcheck: ${#scripts[@]} scripts"
 }
 
+# Wire headers are laid out by hand, as tables.
+run_clang_format() {
+	local formatted=()
+
+	mapfile -t formatted < <(files -name '*.[ch]' \( -path './libiommuser/*' -o -path './tools/*' \
+		-o -path './tests/libiommuser/*' -o -path './tests/machine/*' -o -path './tests/tool/*' -o -path './fuzz/*' \))
+	[ ${#formatted[@]} -gt 0 ] || { fail "nothing to hold against .clang-format"; return; }
+	clang-format --dry-run --Werror "${formatted[@]}" || fail "clang-format"
+	echo "clang-format: ${#formatted[@]} files"
+}
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 ! have clang-tidy || run_clang_tidy
 ! have cppcheck || run_cppcheck
 ! have shellcheck || run_shellcheck
+! have clang-format || run_clang_format
 for what in "${skipped[@]}"; do
 	echo "skipped: $what"
 done

@@ -70,7 +70,8 @@ static void absent_planes_are_refused(void **state)
 			 -IOMMUSER_EINVAL);
 	assert_int_equal(iommuser_pageset_visit(set, IOMMUSER_MAPPED, 0), -IOMMUSER_EINVAL);
 	assert_false(iommuser_pageset_contains(set, IOMMUSER_VISITED, 0, 1, NULL));
-	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_VISITED), &cursor, 0, &phys, &length));
+	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_VISITED), &cursor, 0, &phys,
+					   &length));
 	assert_int_equal(iommuser_pageset_add(set, IOMMUSER_PRESERVED, 0, 4096), 0);
 	/* Subtracting a plane that is not there subtracts nothing. */
 	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor,
@@ -108,11 +109,14 @@ static void the_last_page_of_memory_can_be_held(void **state)
 	assert_int_equal(iommuser_pageset_add(set, IOMMUSER_PRESERVED, LIMIT - 4096, 4096), 0);
 	assert_true(iommuser_pageset_contains(set, IOMMUSER_PRESERVED, LIMIT - 1, 1, NULL));
 	assert_int_equal(iommuser_pageset_visit(set, IOMMUSER_PRESERVED, LIMIT - 1), 1);
-	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
+	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					  &length));
 	assert_int_equal(phys, LIMIT - 4096);
 	assert_int_equal(length, 4096);
-	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
-	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
+	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					   &length));
+	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					   &length));
 	pageset_free(set);
 }
 
@@ -143,20 +147,23 @@ static void runs_end_at_chunks_and_subtract(void **state)
 	assert_int_equal(iommuser_pageset_add(set, IOMMUSER_PRESERVED, 3 * CHUNK - 0x2000, 0x5000),
 			 0);
 	assert_int_equal(iommuser_pageset_visit(set, IOMMUSER_VISITED, 3 * CHUNK + 0x1000), 0);
-	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
+	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					  &length));
 	assert_int_equal(phys, 3 * CHUNK - 0x2000);
 	assert_int_equal(length, 0x2000);
-	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
+	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					  &length));
 	assert_int_equal(phys, 3 * CHUNK);
 	assert_int_equal(length, 0x3000);
-	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys, &length));
+	assert_false(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 0, &phys,
+					   &length));
 	cursor = CHUNK >> 12;
-	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 1U << IOMMUSER_VISITED,
-					  &phys, &length));
+	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor,
+					  1U << IOMMUSER_VISITED, &phys, &length));
 	assert_int_equal(phys, 3 * CHUNK);
 	assert_int_equal(length, 0x1000);
-	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor, 1U << IOMMUSER_VISITED,
-					  &phys, &length));
+	assert_true(iommuser_pageset_next(set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor,
+					  1U << IOMMUSER_VISITED, &phys, &length));
 	assert_int_equal(phys, 3 * CHUNK + 0x2000);
 	assert_int_equal(length, 0x1000);
 	pageset_free(set);
@@ -265,8 +272,8 @@ static void model_next(struct model *model)
 			expected += model->bits[plane][i][k] && !excluded;
 		}
 	}
-	while (iommuser_pageset_next(model->set, IOMMUSER_IN(plane), &cursor, exclude,
-				     &phys, &length)) {
+	while (iommuser_pageset_next(model->set, IOMMUSER_IN(plane), &cursor, exclude, &phys,
+				     &length)) {
 		assert_true(length > 0 && !(phys % 4096) && !(length % 4096));
 		assert_int_equal(phys / CHUNK, (phys + length - 1) / CHUNK);
 		for (i = phys >> 12; i < (phys + length) >> 12; i++) {

@@ -671,7 +671,8 @@ static int remember_left(void *ctx, u64 phys, u32 level)
 	struct fixture *fixture = ctx;
 
 	assert_true(fixture->nr_runs < MAX_RUNS);
-	fixture->runs[fixture->nr_runs++] = (struct iommuser_pt_run){ .phys = phys, .level = level };
+	fixture->runs[fixture->nr_runs++] =
+		(struct iommuser_pt_run){ .phys = phys, .level = level };
 	return meet(fixture);
 }
 
@@ -702,7 +703,8 @@ static void pages_only_reads_no_small_leaf(u32 stage)
 
 	fixture->table.pages_only = true;
 	for (i = 0; i < 4; i++)
-		image_put(fixture->image, entry_at(fixture, (u64)i << 29 | (u64)i << 21, 0), 8, ~0ULL);
+		image_put(fixture->image, entry_at(fixture, (u64)i << 29 | (u64)i << 21, 0), 8,
+			  ~0ULL);
 	assert_int_equal(walk_with(fixture, NULL, 100), 0);
 	expect_findings(&fixture->findings, "");
 	assert_int_equal(fixture->counts.nr_tables, nr_left);

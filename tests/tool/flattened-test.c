@@ -16,12 +16,13 @@
 
 #define STREAM_HEADER 4096
 
-static const struct elf_segment segments[] = {{0x1000, 0x4000, 0x4000}, {0x10000, 0x4000, 0x4000}};
+static const struct elf_segment segments[] = { { 0x1000, 0x4000, 0x4000 },
+					       { 0x10000, 0x4000, 0x4000 } };
 static char message[300];
 
 static struct source *open_size(const struct blob *blob, size_t size)
 {
-	struct source_options options = {0};
+	struct source_options options = { 0 };
 
 	message[0] = '\0';
 	blob_save(blob, test_path("image"), size);
@@ -45,7 +46,7 @@ static void record(struct blob *blob, u64 offset, u64 length, const u8 *bytes)
 
 static struct blob stream_header(void)
 {
-	struct blob empty = {0};
+	struct blob empty = { 0 };
 	struct blob blob = build_flattened(&empty, 1, false);
 
 	blob.size = STREAM_HEADER;
@@ -79,7 +80,7 @@ static void assert_refused(struct blob *blob, const char *word)
 
 static void any_order(void **state)
 {
-	static const size_t chunks[] = {1, 7, 4096, 5000, 1 << 20, 1 << 24};
+	static const size_t chunks[] = { 1, 7, 4096, 5000, 1 << 20, 1 << 24 };
 	struct blob elf = build_elf(MACHINE_X86_64, segments, 2, false);
 
 	(void)state;
@@ -95,7 +96,7 @@ static void any_order(void **state)
 /* Records larger than the buffer, and headers across its end. */
 static void large_records(void **state)
 {
-	const struct elf_segment segment = {0, 5 << 20, 5 << 20};
+	const struct elf_segment segment = { 0, 5 << 20, 5 << 20 };
 	struct blob elf = build_elf(MACHINE_X86_64, &segment, 1, false);
 	u8 wanted[4096];
 
@@ -135,7 +136,7 @@ static void rewritten(void **state)
 
 static void truncated_everywhere(void **state)
 {
-	static const struct elf_segment small = {0, 100, 100};
+	static const struct elf_segment small = { 0, 100, 100 };
 	struct blob elf = build_elf(MACHINE_X86_64, &small, 1, false);
 	struct blob flat = build_flattened(&elf, 900, false);
 
@@ -152,8 +153,8 @@ static void truncated_everywhere(void **state)
 static void bad_records(void **state)
 {
 	static const u64 cases[][2] = {
-		{~0ULL, 16},	 {16, ~0ULL},		{1ULL << 63, 16},	{INT64_MAX, 16},
-		{16, 1ULL << 63}, {0, 0},		{INT64_MAX - 4, 5 + 16}, {~0ULL, 0},
+		{ ~0ULL, 16 },	    { 16, ~0ULL }, { 1ULL << 63, 16 },	      { INT64_MAX, 16 },
+		{ 16, 1ULL << 63 }, { 0, 0 },	   { INT64_MAX - 4, 5 + 16 }, { ~0ULL, 0 },
 	};
 	struct blob blob;
 
@@ -229,7 +230,7 @@ static void gap_in_elf(void **state)
 
 static void gap_in_kdump(void **state)
 {
-	static const u64 frames[] = {1, 2, 3, 4};
+	static const u64 frames[] = { 1, 2, 3, 4 };
 	const struct kdump_shape shape = {
 		.machine = MACHINE_X86_64,
 		.page_size = 4096,
@@ -304,16 +305,11 @@ static void nothing_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_order),
-		cmocka_unit_test(large_records),
-		cmocka_unit_test(rewritten),
-		cmocka_unit_test(truncated_everywhere),
-		cmocka_unit_test(bad_records),
-		cmocka_unit_test(scattered),
-		cmocka_unit_test(gap_in_elf),
-		cmocka_unit_test(gap_in_kdump),
-		cmocka_unit_test(nested),
-		cmocka_unit_test(nothing_left),
+		cmocka_unit_test(any_order),   cmocka_unit_test(large_records),
+		cmocka_unit_test(rewritten),   cmocka_unit_test(truncated_everywhere),
+		cmocka_unit_test(bad_records), cmocka_unit_test(scattered),
+		cmocka_unit_test(gap_in_elf),  cmocka_unit_test(gap_in_kdump),
+		cmocka_unit_test(nested),      cmocka_unit_test(nothing_left),
 	};
 
 	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);

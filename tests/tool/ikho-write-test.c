@@ -25,7 +25,7 @@ static const struct source_hints hints = {
 	.kho = 0x1000,
 	.luo = 0x2008,
 	.flb = 0,
-	.vtd_roots = {{0x7000, true}, {0x8000, false}},
+	.vtd_roots = { { 0x7000, true }, { 0x8000, false } },
 	.nr_vtd_roots = 2,
 	.has_kho = true,
 	.has_luo = true,
@@ -41,7 +41,7 @@ static struct ikho_writer *create(const char *name, u32 page_shift)
 
 static struct source *open_image(const char *name)
 {
-	struct source_options options = {0};
+	struct source_options options = { 0 };
 	struct source *source = source_open(test_path(name), &options, message, sizeof(message));
 
 	if (!source)
@@ -202,7 +202,7 @@ static void assert_old(void)
 
 static void save_old(void)
 {
-	struct blob old = {0};
+	struct blob old = { 0 };
 
 	blob_append(&old, "old", 3);
 	blob_save(&old, test_path("image"), old.size);
@@ -212,10 +212,15 @@ static void save_old(void)
 static void refused_runs(void **state)
 {
 	static const u64 cases[][2] = {
-		{0x9000, 0x1000},     {0xa000, 0x1000},	     {0, 0x1000},	  {0x20800, 0x1000},
-		{0x20000, 0x1800},    {1ULL << 52, 0x1000}, {(1ULL << 52) - 4096, 0x2000},
+		{ 0x9000, 0x1000 },
+		{ 0xa000, 0x1000 },
+		{ 0, 0x1000 },
+		{ 0x20800, 0x1000 },
+		{ 0x20000, 0x1800 },
+		{ 1ULL << 52, 0x1000 },
+		{ (1ULL << 52) - 4096, 0x2000 },
 	};
-	u8 bytes[0x2000] = {0};
+	u8 bytes[0x2000] = { 0 };
 
 	(void)state;
 	save_old();
@@ -224,7 +229,8 @@ static void refused_runs(void **state)
 
 		assert_non_null(writer);
 		assert_int_equal(ikho_add_pages(writer, 0x9000, bytes, 0x2000), 0);
-		assert_int_equal(ikho_add_pages(writer, cases[i][0], bytes, (size_t)cases[i][1]), -1);
+		assert_int_equal(ikho_add_pages(writer, cases[i][0], bytes, (size_t)cases[i][1]),
+				 -1);
 		/* Once wrong, always wrong. */
 		assert_int_equal(ikho_add_pages(writer, 0x40000, bytes, 0x1000), -1);
 		assert_int_equal(ikho_add_preserved(writer, 0x1000, 0x1000), -1);
@@ -237,7 +243,8 @@ static void refused_runs(void **state)
 static void refused_pairs(void **state)
 {
 	static const u64 cases[][2] = {
-		{0x1001, 0x1000}, {0x1000, 0x1001}, {0x1000, 0}, {1ULL << 52, 0x1000}, {0x1000, 1ULL << 52},
+		{ 0x1001, 0x1000 },	{ 0x1000, 0x1001 },	{ 0x1000, 0 },
+		{ 1ULL << 52, 0x1000 }, { 0x1000, 1ULL << 52 },
 	};
 
 	(void)state;
@@ -403,7 +410,8 @@ static const struct source_hints incoming = {
 
 static void states(void **test_state)
 {
-	struct ikho_writer *writer = ikho_create(test_path("image"), 12, &incoming, message, sizeof(message));
+	struct ikho_writer *writer =
+		ikho_create(test_path("image"), 12, &incoming, message, sizeof(message));
 	struct source *source;
 	u32 state;
 
@@ -432,19 +440,24 @@ static void refused_states(void **test_state)
 		u32 first;
 		u32 kind;
 		u32 state;
-	} wrong[] = {{1, 0, 2}, {1, 4, 2}, {3, 2, 2}, {2, 1, 2}, {1, 3, 7}, {1, 3, ~0U}};
+	} wrong[] = {
+		{ 1, 0, 2 }, { 1, 4, 2 }, { 3, 2, 2 }, { 2, 1, 2 }, { 1, 3, 7 }, { 1, 3, ~0U }
+	};
 
 	(void)test_state;
 	save_old();
 	for (size_t i = 0; i <= sizeof(wrong) / sizeof(wrong[0]); i++) {
 		bool announced = i < sizeof(wrong) / sizeof(wrong[0]);
-		struct ikho_writer *writer = ikho_create(test_path("image"), 12, announced ? &incoming : &hints, message,
+		struct ikho_writer *writer = ikho_create(test_path("image"), 12,
+							 announced ? &incoming : &hints, message,
 							 sizeof(message));
 
 		assert_non_null(writer);
 		if (announced)
 			assert_int_equal(ikho_add_state(writer, wrong[i].first, 2), 0);
-		assert_int_equal(ikho_add_state(writer, announced ? wrong[i].kind : 1, announced ? wrong[i].state : 2), -1);
+		assert_int_equal(ikho_add_state(writer, announced ? wrong[i].kind : 1,
+						announced ? wrong[i].state : 2),
+				 -1);
 		assert_int_equal(ikho_add_state(writer, 3, 2), -1);
 		assert_int_equal(ikho_finish(writer, message, sizeof(message)), -1);
 		assert_non_null(strstr(message, "cannot be next"));
@@ -455,18 +468,12 @@ static void refused_states(void **test_state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_back),
-		cmocka_unit_test(preserved_set),
-		cmocka_unit_test(empty_sets),
-		cmocka_unit_test(stable_output),
-		cmocka_unit_test(refused_runs),
-		cmocka_unit_test(refused_pairs),
-		cmocka_unit_test(states),
-		cmocka_unit_test(refused_states),
-		cmocka_unit_test(full_disk),
-		cmocka_unit_test(abandoned),
-		cmocka_unit_test(targets),
-		cmocka_unit_test(dangling_links),
+		cmocka_unit_test(reads_back),	cmocka_unit_test(preserved_set),
+		cmocka_unit_test(empty_sets),	cmocka_unit_test(stable_output),
+		cmocka_unit_test(refused_runs), cmocka_unit_test(refused_pairs),
+		cmocka_unit_test(states),	cmocka_unit_test(refused_states),
+		cmocka_unit_test(full_disk),	cmocka_unit_test(abandoned),
+		cmocka_unit_test(targets),	cmocka_unit_test(dangling_links),
 		cmocka_unit_test(bad_hints),
 	};
 

@@ -68,7 +68,7 @@ u64 blob_get_le(const struct blob *blob, size_t offset, size_t width)
 
 struct blob blob_copy(const struct blob *blob)
 {
-	struct blob copy = {0};
+	struct blob copy = { 0 };
 
 	blob_append(&copy, blob->data, blob->size);
 	return copy;
@@ -91,7 +91,7 @@ void blob_save(const struct blob *blob, const char *path, size_t size)
 
 struct blob blob_load(const char *path)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 	u8 buffer[4096];
 	size_t got;
 	FILE *file = fopen(path, "rb");
@@ -135,11 +135,12 @@ static void fill_memory(u8 *bytes, u64 phys, u64 length)
 	}
 }
 
-struct blob build_elf(u32 machine, const struct elf_segment *segments, size_t nr, bool extended_count)
+struct blob build_elf(u32 machine, const struct elf_segment *segments, size_t nr,
+		      bool extended_count)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 	Elf64_Ehdr header = {
-		.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
 		.e_type = ET_CORE,
 		.e_machine = (Elf64_Half)machine,
 		.e_version = EV_CURRENT,
@@ -149,7 +150,7 @@ struct blob build_elf(u32 machine, const struct elf_segment *segments, size_t nr
 		.e_phnum = extended_count ? PN_XNUM : (Elf64_Half)nr,
 		.e_shentsize = sizeof(Elf64_Shdr),
 	};
-	Elf64_Shdr section = {.sh_info = (Elf64_Word)nr};
+	Elf64_Shdr section = { .sh_info = (Elf64_Word)nr };
 	u64 offset = sizeof(header) + nr * sizeof(Elf64_Phdr);
 
 	if (extended_count) {
@@ -215,7 +216,7 @@ struct blob build_kdump(const struct kdump_shape *shape)
 	size_t zero_at = descriptors + shape->nr_frames * 24;
 	u8 *page = calloc(1, page_size);
 	u8 *packed = malloc(compressBound(page_size));
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 
 	if (!page || !packed)
 		die("malloc");
@@ -259,7 +260,7 @@ static void flat_record(struct blob *out, const struct blob *file, size_t offset
 struct blob build_flattened(const struct blob *file, size_t chunk, bool shuffle)
 {
 	size_t nr = (file->size + chunk - 1) / chunk;
-	struct blob out = {0};
+	struct blob out = { 0 };
 
 	blob_append(&out, "makedumpfile\0\0\0\0", 16);
 	blob_append_be64(&out, 1);
@@ -279,7 +280,7 @@ void ikho_seal_file(struct blob *blob)
 
 struct blob ikho_header(u32 minor, u32 page_size)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 
 	blob_append(&blob, "IKHO\r\n\x1a\n", 8);
 	blob_put_le(&blob, 8, 1, 4);
@@ -299,8 +300,8 @@ void ikho_seal(struct blob *blob, size_t offset, bool data)
 	blob_put_le(blob, offset + 36, crc32(0, blob->data + offset, 36), 4);
 }
 
-size_t ikho_section(struct blob *blob, u32 type, u32 encoding, u32 sequence, u64 phys, const void *raw,
-		    size_t raw_length)
+size_t ikho_section(struct blob *blob, u32 type, u32 encoding, u32 sequence, u64 phys,
+		    const void *raw, size_t raw_length)
 {
 	size_t offset = blob->size;
 	uLongf length = compressBound(raw_length);
@@ -324,7 +325,7 @@ size_t ikho_section(struct blob *blob, u32 type, u32 encoding, u32 sequence, u64
 
 void ikho_end(struct blob *blob, u32 sequence, u64 pages_length)
 {
-	struct blob raw = {0};
+	struct blob raw = { 0 };
 
 	blob_put_le(&raw, 0, sequence, 8);
 	blob_put_le(&raw, 8, pages_length, 8);
@@ -336,7 +337,8 @@ void test_directory_create(void)
 {
 	const char *base = getenv("TMPDIR");
 
-	snprintf(directory, sizeof(directory), "%s/iommuser-test-XXXXXX", base && *base ? base : "/tmp");
+	snprintf(directory, sizeof(directory), "%s/iommuser-test-XXXXXX",
+		 base && *base ? base : "/tmp");
 	if (!mkdtemp(directory))
 		die(directory);
 }

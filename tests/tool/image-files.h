@@ -39,7 +39,8 @@ struct elf_segment {
 	u64 filesz;
 	u64 memsz;
 };
-struct blob build_elf(u32 machine, const struct elf_segment *segments, size_t nr, bool extended_count);
+struct blob build_elf(u32 machine, const struct elf_segment *segments, size_t nr,
+		      bool extended_count);
 
 /** struct kdump_shape - a kdump-compressed file of pages numbered by frame */
 struct kdump_shape {
@@ -59,8 +60,8 @@ struct blob build_flattened(const struct blob *file, size_t chunk, bool shuffle)
 /* Portable images, section by section. */
 struct blob ikho_header(u32 minor, u32 page_size);
 /** ikho_section - append a section and fix both CRCs; @encoding 1 compresses */
-size_t ikho_section(struct blob *blob, u32 type, u32 encoding, u32 sequence, u64 phys, const void *raw,
-		    size_t raw_length);
+size_t ikho_section(struct blob *blob, u32 type, u32 encoding, u32 sequence, u64 phys,
+		    const void *raw, size_t raw_length);
 /** ikho_seal - recompute header CRC (and, with @data, the data CRC) of the section at @offset */
 void ikho_seal(struct blob *blob, size_t offset, bool data);
 void ikho_seal_file(struct blob *blob);

@@ -97,7 +97,9 @@ static void test_compatible(void **state)
 	assert_found(&image, KHO_COMPATIBLE_UNKNOWN, 1);
 	image_free(&image);
 	/* Without a NUL, and longer than any buffer. */
-	open_with(&image, "kho-v4aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 70);
+	open_with(&image,
+		  "kho-v4aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		  70);
 	assert_found(&image, KHO_COMPATIBLE_UNKNOWN, 1);
 	image_free(&image);
 }
@@ -112,25 +114,30 @@ static void test_unsound(void **state)
 	image_write_fdt(&image);
 	fdt = memory_page(image.source, image.fdt);
 	fdt_set_totalsize(fdt, 8192);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), -IOMMUSER_ECORRUPT);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report),
+			 -IOMMUSER_ECORRUPT);
 	kho_close(&image.kho);
 	assert_found(&image, KHO_FDT_UNSOUND, 1);
 
 	fdt_set_totalsize(fdt, 4096);
 	fdt_set_version(fdt, 15);
 	fdt_set_last_comp_version(fdt, 15);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), -IOMMUSER_ECORRUPT);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report),
+			 -IOMMUSER_ECORRUPT);
 	kho_close(&image.kho);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt + 8, image.report), -IOMMUSER_ECORRUPT);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt + 8, image.report),
+			 -IOMMUSER_ECORRUPT);
 	kho_close(&image.kho);
-	assert_int_equal(kho_open(&image.kho, image.source, 1ULL << 52, image.report), -IOMMUSER_ECORRUPT);
+	assert_int_equal(kho_open(&image.kho, image.source, 1ULL << 52, image.report),
+			 -IOMMUSER_ECORRUPT);
 	kho_close(&image.kho);
 	assert_found(&image, KHO_FDT_UNSOUND, 4);
 	image_free(&image);
 
 	image_init(&image, 12, 4);
 	memory_drop(image.source, image.fdt);
-	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), -IOMMUSER_EUNMAPPED);
+	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report),
+			 -IOMMUSER_EUNMAPPED);
 	kho_close(&image.kho);
 	assert_found(&image, KHO_NODE_UNREADABLE, 1);
 	image_free(&image);
@@ -177,9 +184,15 @@ static void open_subtree(struct image *image, u32 version, struct image_subtree 
 static void test_subtree(void **state)
 {
 	static const struct image_subtree bad[] = {
-		{ "a", 0, 8, 4, 8 }, { "a", 0, 8, 0, 8 }, { "a", 0, 8, 8, 4 }, { "a", 0, 8, 8, 0 },
-		{ "a", 0, 0, 8, 8 }, { "a", 1, 8, 8, 8 }, { "a", 1ULL << 52, 8, 8, 8 },
-		{ "a", 0, ~0ULL, 8, 8 }, { "a", (1ULL << 52) - 4096, 4097, 8, 8 },
+		{ "a", 0, 8, 4, 8 },
+		{ "a", 0, 8, 0, 8 },
+		{ "a", 0, 8, 8, 4 },
+		{ "a", 0, 8, 8, 0 },
+		{ "a", 0, 0, 8, 8 },
+		{ "a", 1, 8, 8, 8 },
+		{ "a", 1ULL << 52, 8, 8, 8 },
+		{ "a", 0, ~0ULL, 8, 8 },
+		{ "a", (1ULL << 52) - 4096, 4097, 8, 8 },
 	};
 	struct image image;
 	size_t i;
@@ -247,7 +260,8 @@ static void test_nearly_full(void **state)
 	assert_int_equal(image_open(&image), 0);
 	assert_found(&image, KHO_FDT_NEARLY_FULL, 1);
 	assert_in_range(image.kho.fdt_used, 3073, 4096);
-	assert_int_equal(strlen(image.kho.subtrees[0].name), sizeof(image.kho.subtrees[0].name) - 1);
+	assert_int_equal(strlen(image.kho.subtrees[0].name),
+			 sizeof(image.kho.subtrees[0].name) - 1);
 	image_free(&image);
 }
 
@@ -317,7 +331,8 @@ static void test_memblock(void **state)
 	assert_nothing_found(&image);
 	assert_int_equal(image.kho.nr_reserved, 1);
 	assert_string_equal(image.kho.reserved[0].name, "trace");
-	assert_true(iommuser_pageset_contains(&image.pages.set, IOMMUSER_MAPPED, 0x40000000, 0x2000, NULL));
+	assert_true(iommuser_pageset_contains(&image.pages.set, IOMMUSER_MAPPED, 0x40000000, 0x2000,
+					      NULL));
 	image_free(&image);
 
 	image_init(&image, 12, 4);
@@ -538,8 +553,10 @@ static void test_scratch(void **state)
 	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, size, image.report), 0);
 	assert_found(&image, KHO_SCRATCH_INVALID, 4);
 	assert_int_equal(image.kho.nr_scratch, 1);
-	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, 31, NULL), -IOMMUSER_EINVAL);
-	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, ~15ULL, NULL), -IOMMUSER_EINVAL);
+	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, 31, NULL),
+			 -IOMMUSER_EINVAL);
+	assert_int_equal(kho_load_scratch(&image.kho, image.source, phys, ~15ULL, NULL),
+			 -IOMMUSER_EINVAL);
 	assert_int_equal(kho_load_scratch(&image.kho, image.source, 0x70000000, 32, NULL),
 			 -IOMMUSER_EUNMAPPED);
 	image_free(&image);
@@ -557,7 +574,8 @@ static void scratch_case(u64 start, size_t overlaps)
 	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
 	image.is_open = true;
 	assert_int_equal(kho_load_scratch(&image.kho, image.source, 0x8000, 16, image.report), 0);
-	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report), 0);
+	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report),
+			 0);
 	image.has_pages = true;
 	assert_found(&image, KHO_SCRATCH_OVERLAP, overlaps);
 	image_free(&image);
@@ -575,20 +593,13 @@ static void test_scratch_overlap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_compatible),
-		cmocka_unit_test(test_unsound),
-		cmocka_unit_test(test_map_property),
-		cmocka_unit_test(test_subtree),
-		cmocka_unit_test(test_not_preserved),
-		cmocka_unit_test(test_nearly_full),
-		cmocka_unit_test(test_metadata),
-		cmocka_unit_test(test_memblock),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_find_many),
-		cmocka_unit_test(test_hand_off),
-		cmocka_unit_test(test_hand_off_taken),
-		cmocka_unit_test(test_scratch),
+		cmocka_unit_test(test_sound),		cmocka_unit_test(test_compatible),
+		cmocka_unit_test(test_unsound),		cmocka_unit_test(test_map_property),
+		cmocka_unit_test(test_subtree),		cmocka_unit_test(test_not_preserved),
+		cmocka_unit_test(test_nearly_full),	cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_memblock),	cmocka_unit_test(test_find),
+		cmocka_unit_test(test_find_many),	cmocka_unit_test(test_hand_off),
+		cmocka_unit_test(test_hand_off_taken),	cmocka_unit_test(test_scratch),
 		cmocka_unit_test(test_scratch_overlap),
 	};
 

@@ -74,7 +74,9 @@ static u64 place(struct image *image, u64 key, u32 level, bool create)
 	u32 at;
 
 	for (at = image->depth - 1; at >= 1; at--) {
-		slot = node + (key >> (leaf_bits + (at - 1) * table_bits) & ((1ULL << table_bits) - 1)) * 8;
+		slot = node +
+		       (key >> (leaf_bits + (at - 1) * table_bits) & ((1ULL << table_bits) - 1)) *
+			       8;
 		if (at == level)
 			return slot;
 		child = memory_get64(image->source, slot);
@@ -117,8 +119,9 @@ static void write_subtree(void *fdt, const struct image *image, const struct ima
 
 	assert_int_equal(fdt_begin_node(fdt, subtree->name), 0);
 	if (subtree->phys_length)
-		assert_int_equal(fdt_property(fdt, image->version == 1 ? "fdt" : "preserved-data", value,
-					      subtree->phys_length), 0);
+		assert_int_equal(fdt_property(fdt, image->version == 1 ? "fdt" : "preserved-data",
+					      value, subtree->phys_length),
+				 0);
 	value[0] = subtree->size;
 	if (image->version >= 3 && subtree->size_length)
 		assert_int_equal(fdt_property(fdt, "blob-size", value, subtree->size_length), 0);
@@ -136,9 +139,11 @@ void image_write_fdt(struct image *image)
 	assert_int_equal(fdt_begin_node(fdt, ""), 0);
 	if (image->compatible_length)
 		assert_int_equal(fdt_property(fdt, "compatible", image->compatible,
-					      image->compatible_length), 0);
+					      image->compatible_length),
+				 0);
 	if (image->map_length)
-		assert_int_equal(fdt_property(fdt, "preserved-memory-map", map, image->map_length), 0);
+		assert_int_equal(fdt_property(fdt, "preserved-memory-map", map, image->map_length),
+				 0);
 	for (i = 0; i < image->nr_subtrees; i++)
 		write_subtree(fdt, image, &image->subtrees[i]);
 	assert_int_equal(fdt_end_node(fdt), 0);
@@ -159,8 +164,8 @@ int image_open(struct image *image)
 	return ret;
 }
 
-void check_findings(struct image *image, enum iommuser_finding_id id, size_t count, const char *file,
-		    int line)
+void check_findings(struct image *image, enum iommuser_finding_id id, size_t count,
+		    const char *file, int line)
 {
 	const struct report_entry *entry;
 	size_t i, other = 0;
@@ -179,7 +184,8 @@ void check_findings(struct image *image, enum iommuser_finding_id id, size_t cou
 	if (other || (id < IOMMUSER_NR_FINDINGS && report_count_id(image->report, id) != count)) {
 		print_error("%zu of another code; of the one wanted %llu\n", other,
 			    id < IOMMUSER_NR_FINDINGS ?
-				    (unsigned long long)report_count_id(image->report, id) : 0);
+				    (unsigned long long)report_count_id(image->report, id) :
+				    0);
 		_fail(file, line);
 	}
 }

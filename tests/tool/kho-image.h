@@ -80,10 +80,12 @@ void image_write_fdt(struct image *image);
 int image_open(struct image *image);
 
 /** assert_nothing_found - no finding at all */
-#define assert_nothing_found(image) check_findings(image, IOMMUSER_NR_FINDINGS, 0, __FILE__, __LINE__)
+#define assert_nothing_found(image) \
+	check_findings(image, IOMMUSER_NR_FINDINGS, 0, __FILE__, __LINE__)
 /** assert_found - findings of this code, @count of them, and no other */
-#define assert_found(image, id, count) check_findings(image, IOMMUSER_FINDING_##id, count, __FILE__, __LINE__)
-void check_findings(struct image *image, enum iommuser_finding_id id, size_t count, const char *file,
-		    int line);
+#define assert_found(image, id, count) \
+	check_findings(image, IOMMUSER_FINDING_##id, count, __FILE__, __LINE__)
+void check_findings(struct image *image, enum iommuser_finding_id id, size_t count,
+		    const char *file, int line);
 
 #endif /* KHO_IMAGE_H */

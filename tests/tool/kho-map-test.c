@@ -99,7 +99,8 @@ static void test_short_tree(void **state)
 		assert_int_equal(image.pages.stats.depth, 4);
 		assert_false(image.pages.complete);
 		assert_true(preserved(&image, 0x80000000, 8 << 14));
-		assert_int_equal(kho_pages_preserved(&image.pages, image.fdt, 1, NULL), KHO_UNKNOWN);
+		assert_int_equal(kho_pages_preserved(&image.pages, image.fdt, 1, NULL),
+				 KHO_UNKNOWN);
 		image_free(&image);
 	}
 	/* Nothing but higher orders: the root gives it away. */
@@ -145,7 +146,8 @@ static void test_bad_links(void **state)
 		memory_drop(image.source, memory_get64(image.source, slot));
 		assert_int_equal(image_open(&image), 0);
 		assert_found(&image, KHO_NODE_UNREADABLE, 1);
-		assert_int_equal(kho_pages_preserved(&image.pages, 0x80000000, 1, NULL), KHO_UNKNOWN);
+		assert_int_equal(kho_pages_preserved(&image.pages, 0x80000000, 1, NULL),
+				 KHO_UNKNOWN);
 		image_free(&image);
 	}
 }
@@ -164,8 +166,10 @@ static void test_cycles(void **state)
 			image_preserve(&image, 0x80000000, 9);
 			key = image_key(&image, 0x80000000, 9);
 			/* The node that holds the entry, or one further up. */
-			target = level + up == 5 ? image.map :
-				 memory_get64(image.source, image_slot(&image, key, level + up + 1));
+			target = level + up == 5 ?
+					 image.map :
+					 memory_get64(image.source,
+						      image_slot(&image, key, level + up + 1));
 			memory_put64(image.source, image_slot(&image, key, level), target);
 			assert_int_equal(image_open(&image), 0);
 			assert_found(&image, KHO_NODE_REPEATED, 1);
@@ -188,7 +192,8 @@ static void test_aliases(void **state)
 	node = memory_get64(image.source, image_slot(&image, key, 1));
 	for (i = 1; i < 512; i++)
 		if (!memory_get64(image.source, (image_slot(&image, key, 1) & ~0xfffULL) + i * 8))
-			memory_put64(image.source, (image_slot(&image, key, 1) & ~0xfffULL) + i * 8, node);
+			memory_put64(image.source, (image_slot(&image, key, 1) & ~0xfffULL) + i * 8,
+				     node);
 	assert_int_equal(image_open(&image), 0);
 	assert_int_equal(image.pages.stats.nr_nodes, 11);
 	assert_int_equal(report_count_id(image.report, IOMMUSER_FINDING_KHO_NODE_REPEATED), 511);
@@ -248,7 +253,8 @@ static void test_memory_end(void **state)
 	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
 	image.is_open = true;
 	image.kho.memory_end = 0x80000000;
-	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report), 0);
+	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report),
+			 0);
 	image.has_pages = true;
 	assert_found(&image, KHO_BLOCK_OUTSIDE_RAM, 1);
 	assert_true(preserved(&image, 0x80000000 - 4096, 4096));
@@ -294,7 +300,8 @@ static void test_limits(void **state)
 	assert_int_equal(kho_open(&image.kho, image.source, image.fdt, image.report), 0);
 	image.is_open = true;
 	image.kho.max_nodes = 8;
-	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report), 0);
+	assert_int_equal(kho_build_pageset(&image.pages, &image.kho, image.source, image.report),
+			 0);
 	image.has_pages = true;
 	assert_found(&image, KHO_MAP_TOO_LARGE, 1);
 	image_free(&image);
@@ -328,7 +335,8 @@ static void test_carried(void **state)
 	image_free(&image);
 
 	image_init(&image, 12, 4);
-	assert_int_equal(kho_build_pageset(&pages, NULL, image.source, image.report), -IOMMUSER_ENOENT);
+	assert_int_equal(kho_build_pageset(&pages, NULL, image.source, image.report),
+			 -IOMMUSER_ENOENT);
 	memory_carry(image.source, 0, 0);
 	assert_int_equal(kho_build_pageset(&pages, NULL, image.source, image.report), 0);
 	assert_true(pages.complete);
@@ -384,7 +392,8 @@ static void set_bit(struct list *list, u64 bitmap, u64 bit)
 {
 	u64 word = bitmap + bit / 64 * 8;
 
-	memory_put64(list->image.source, word, memory_get64(list->image.source, word) | 1ULL << (bit % 64));
+	memory_put64(list->image.source, word,
+		     memory_get64(list->image.source, word) | 1ULL << (bit % 64));
 }
 
 /* Two chunks: order 0 with the FDT's page and its neighbour, order 9 with two blocks. */
@@ -402,7 +411,8 @@ static void list_init(struct list *list, u32 page_shift, u64 bitmap_size)
 	set_bit(list, bitmap, ((image->fdt - start) >> page_shift) + 1);
 	memory_put64(image->source, image->map, image_page(image));
 	memory_put32(image->source, memory_get64(image->source, image->map) + 8, 9);
-	bitmap = add_bitmap(list, memory_get64(image->source, image->map), 0, bits << (9 + page_shift));
+	bitmap = add_bitmap(list, memory_get64(image->source, image->map), 0,
+			    bits << (9 + page_shift));
 	set_bit(list, bitmap, 0);
 	set_bit(list, bitmap, bits - 1);
 }
@@ -429,8 +439,10 @@ static void test_list(void **state)
 					      1ULL << (9 + shifts[i])));
 			assert_int_equal(list.image.pages.stats.nr_blocks, 4);
 			assert_int_equal(kho_preserves_page(&list.image.kho, list.image.source,
-							    list.image.fdt), KHO_YES);
-			assert_int_equal(kho_preserves_page(&list.image.kho, list.image.source, start),
+							    list.image.fdt),
+					 KHO_YES);
+			assert_int_equal(kho_preserves_page(&list.image.kho, list.image.source,
+							    start),
 					 KHO_NO);
 			if (small)
 				assert_nothing_found(&list.image);
@@ -474,23 +486,26 @@ static void test_bitmap_size(void **state)
 	/* The user knows better. */
 	list_init(&list, 12, 4096);
 	image_write_fdt(&list.image);
-	assert_int_equal(kho_open(&list.image.kho, list.image.source, list.image.fdt, list.image.report), 0);
+	assert_int_equal(
+		kho_open(&list.image.kho, list.image.source, list.image.fdt, list.image.report), 0);
 	list.image.is_open = true;
 	list.image.kho.v1_bitmap_size = 4096;
 	assert_int_equal(kho_build_pageset(&list.image.pages, &list.image.kho, list.image.source,
-					   list.image.report), 0);
+					   list.image.report),
+			 0);
 	list.image.has_pages = true;
 	assert_nothing_found(&list.image);
 	image_free(&list.image);
 }
 
-#define LIST_CASE(list, id, ...) do { \
-		list_init(&(list), 12, 512); \
-		__VA_ARGS__; \
+#define LIST_CASE(list, id, ...)                                \
+	do {                                                    \
+		list_init(&(list), 12, 512);                    \
+		__VA_ARGS__;                                    \
 		assert_int_equal(image_open(&(list).image), 0); \
-		assert_found(&(list).image, id, 1); \
-		assert_false((list).image.pages.complete); \
-		image_free(&(list).image); \
+		assert_found(&(list).image, id, 1);             \
+		assert_false((list).image.pages.complete);      \
+		image_free(&(list).image);                      \
 	} while (0)
 
 static void test_bad_list(void **state)
@@ -501,9 +516,10 @@ static void test_bad_list(void **state)
 
 	(void)state;
 	/* Cycles of 1 and 2. */
-	LIST_CASE(list, KHO_NODE_REPEATED, memory_put64(*source, memory_get64(*source, *map),
-							memory_get64(*source, *map)));
-	LIST_CASE(list, KHO_NODE_REPEATED, memory_put64(*source, memory_get64(*source, *map), *map));
+	LIST_CASE(list, KHO_NODE_REPEATED,
+		  memory_put64(*source, memory_get64(*source, *map), memory_get64(*source, *map)));
+	LIST_CASE(list, KHO_NODE_REPEATED,
+		  memory_put64(*source, memory_get64(*source, *map), *map));
 	/* Links. */
 	LIST_CASE(list, KHO_NODE_ADDRESS, memory_put64(*source, *map, 0x30000800));
 	LIST_CASE(list, KHO_NODE_ADDRESS, memory_put64(*source, *map, PHYS_END));
@@ -514,7 +530,8 @@ static void test_bad_list(void **state)
 	/* A bitmap that is a chunk, or another's bitmap. */
 	LIST_CASE(list, KHO_NODE_REPEATED, memory_put64(*source, *map + 24, *map));
 	LIST_CASE(list, KHO_NODE_REPEATED,
-		  memory_put64(*source, memory_get64(*source, *map) + 24, memory_get64(*source, *map + 24)));
+		  memory_put64(*source, memory_get64(*source, *map) + 24,
+			       memory_get64(*source, *map + 24)));
 	/* Numbers. */
 	LIST_CASE(list, KHO_CHUNK_INVALID, memory_put32(*source, *map + 12, 256));
 	LIST_CASE(list, KHO_CHUNK_INVALID, memory_put32(*source, *map + 12, ~0U));
@@ -543,7 +560,8 @@ static void test_list_blocks(void **state)
 	memory_put32(list.image.source, memory_get64(list.image.source, list.image.map) + 8, 26);
 	memory_put64(list.image.source, memory_get64(list.image.source, list.image.map) + 16, 0);
 	assert_int_equal(image_open(&list.image), 0);
-	assert_int_equal(report_count_id(list.image.report, IOMMUSER_FINDING_KHO_BLOCK_OUTSIDE_RAM), 1);
+	assert_int_equal(report_count_id(list.image.report, IOMMUSER_FINDING_KHO_BLOCK_OUTSIDE_RAM),
+			 1);
 	image_free(&list.image);
 	/* No map at all: nothing is preserved, and that is known. */
 	image_init(&list.image, 12, 1);
@@ -558,22 +576,14 @@ static void test_list_blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_examples),
-		cmocka_unit_test(test_geometry),
-		cmocka_unit_test(test_short_tree),
-		cmocka_unit_test(test_bad_links),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_aliases),
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_memory_end),
-		cmocka_unit_test(test_overlap),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_carried),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_list),
-		cmocka_unit_test(test_bitmap_size),
-		cmocka_unit_test(test_bad_list),
-		cmocka_unit_test(test_list_blocks),
+		cmocka_unit_test(test_examples),   cmocka_unit_test(test_geometry),
+		cmocka_unit_test(test_short_tree), cmocka_unit_test(test_bad_links),
+		cmocka_unit_test(test_cycles),	   cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_keys),	   cmocka_unit_test(test_memory_end),
+		cmocka_unit_test(test_overlap),	   cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_carried),	   cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_list),	   cmocka_unit_test(test_bitmap_size),
+		cmocka_unit_test(test_bad_list),   cmocka_unit_test(test_list_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,8 @@ static void begin_tree(u8 *fdt, u64 size, const char *compatible)
 	assert_int_equal(fdt_property_string(fdt, "compatible", compatible), 0);
 }
 
-static void put_v1_blob(struct luo_image *image, const char *session_compatible, const char *property)
+static void put_v1_blob(struct luo_image *image, const char *session_compatible,
+			const char *property)
 {
 	u8 *fdt = memory_page(image->image.source, image->blob);
 	u64 number = 5;
@@ -266,8 +267,9 @@ static void check_sound(struct luo_image *image, u32 revision)
 	assert_int_equal(memfd->extents[2].phys, image->payload[1]);
 	assert_int_equal(memfd->extents[2].offset, 2 * page);
 	/* Every preserved page is explained. */
-	assert_false(iommuser_pageset_next(&image->image.pages.set, IOMMUSER_IN(IOMMUSER_PRESERVED), &cursor,
-					   1 << IOMMUSER_VISITED | 1 << IOMMUSER_MAPPED, &phys, &length));
+	assert_false(iommuser_pageset_next(&image->image.pages.set, IOMMUSER_IN(IOMMUSER_PRESERVED),
+					   &cursor, 1 << IOMMUSER_VISITED | 1 << IOMMUSER_MAPPED,
+					   &phys, &length));
 }
 
 static void test_sound(void **state)
@@ -299,8 +301,10 @@ static void test_sound(void **state)
 
 static void test_compatible(void **state)
 {
-	static const char too_long[] = "luo-v5555555555555555555555555555555555555555555555555555555555555555555555";
-	static const char *const unknown[] = { "luo-v6", "luo-v1", "luo-v55", "", "luo-v4;block-v2", too_long };
+	static const char too_long[] =
+		"luo-v5555555555555555555555555555555555555555555555555555555555555555555555";
+	static const char *const unknown[] = { "luo-v6", "luo-v1",	    "luo-v55",
+					       "",	 "luo-v4;block-v2", too_long };
 	struct luo_image image;
 	u64 number;
 	size_t i;
@@ -390,17 +394,18 @@ static void test_state(void **state)
 static struct luo_image the;
 
 /* One change to a sound image of a revision, one finding. */
-#define LUO_CASE(revision, id, ...) do { \
-		luo_init(&the, 12, revision); \
-		__VA_ARGS__; \
+#define LUO_CASE(revision, id, ...)                        \
+	do {                                               \
+		luo_init(&the, 12, revision);              \
+		__VA_ARGS__;                               \
 		assert_int_equal(luo_image_open(&the), 0); \
-		assert_found(&the.image, id, 1); \
-		luo_image_free(&the); \
+		assert_found(&the.image, id, 1);           \
+		luo_image_free(&the);                      \
 	} while (0)
 
 #define PUT(at, value) memory_put64(the.image.source, (at), (value))
 #define PUT32(at, value) memory_put32(the.image.source, (at), (value))
-#define FILL(at, length) memset(memory_page(the.image.source, (at)) + ((at) & 0xfff), 'a', (length))
+#define FILL(at, length) memset(memory_page(the.image.source, (at)) + ((at)&0xfff), 'a', (length))
 
 static void test_sessions(void **state)
 {
@@ -411,9 +416,8 @@ static void test_sessions(void **state)
 	LUO_CASE(3, LUO_SESSION_DUPLICATE, put_session(&the, the.session, "vm-2", the.files, 3));
 	/* Lists: cycles of 1 and 2, links, counts. */
 	LUO_CASE(4, LUO_CHAIN_CYCLE, PUT(the.sessions, the.sessions));
-	LUO_CASE(5, LUO_CHAIN_CYCLE,
-		 PUT(the.sessions, the.sessions + 4096), PUT(the.sessions + 4096, the.sessions),
-		 PUT(the.sessions + 4104, 1),
+	LUO_CASE(5, LUO_CHAIN_CYCLE, PUT(the.sessions, the.sessions + 4096),
+		 PUT(the.sessions + 4096, the.sessions), PUT(the.sessions + 4104, 1),
 		 put_session(&the, the.sessions + 4112, "vm-3", 0, 0));
 	LUO_CASE(5, LUO_BLOCK_EMPTY, PUT(the.sessions, the.sessions + 4096));
 	LUO_CASE(5, LUO_BLOCK_COUNT, PUT(the.sessions + 8, 52));
@@ -476,10 +480,12 @@ static void test_too_many_blocks(void **state)
 	the.image.next = first + i * 4096;
 	PUT(the.sessions, first);
 	assert_int_equal(image_open(&the.image), 0);
-	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, the.blob_size, NULL,
-				  true, the.image.report), 0);
+	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, the.blob_size, NULL, true,
+				  the.image.report),
+			 0);
 	the.is_open = true;
-	assert_int_equal(report_count_id(the.image.report, IOMMUSER_FINDING_LUO_TOO_MANY_BLOCKS), 1);
+	assert_int_equal(report_count_id(the.image.report, IOMMUSER_FINDING_LUO_TOO_MANY_BLOCKS),
+			 1);
 	assert_int_equal(the.luo.nr_sessions, 2 + KHO_BLOCK_MAX_BLOCKS - 1);
 	assert_false(the.luo.sessions_complete);
 	luo_image_free(&the);
@@ -536,8 +542,7 @@ static void test_memfd(void **state)
 	LUO_CASE(1, LUO_MEMFD_FOLIO_COUNT, PUT(the.memfd + 16, 257));
 	LUO_CASE(5, LUO_MEMFD_FLAGS, PUT32(the.memfd + 20, 1));
 	LUO_CASE(5, LUO_MEMFD_FLAGS, PUT32(the.memfd + 16, 0x40));
-	LUO_CASE(5, LUO_MEMFD_FLAGS,
-		 PUT(the.folios, the.payload[0] >> 12 | 1ULL << 54));
+	LUO_CASE(5, LUO_MEMFD_FLAGS, PUT(the.folios, the.payload[0] >> 12 | 1ULL << 54));
 	LUO_CASE(5, LUO_UNREADABLE, memory_drop(the.image.source, the.memfd));
 	LUO_CASE(5, LUO_UNREADABLE, memory_drop(the.image.source, the.chunk));
 	LUO_CASE(5, LUO_UNREADABLE, memory_drop(the.image.source, the.folios));
@@ -594,7 +599,8 @@ static void test_empty_memfd(void **state)
 /* Everything the state consists of has to be preserved, each page for itself. */
 static void test_closure(void **state)
 {
-	u64 *const pages[] = { &the.sessions, &the.files, &the.flbs, &the.memfd, &the.chunk, &the.folios };
+	u64 *const pages[] = { &the.sessions, &the.files, &the.flbs,
+			       &the.memfd,    &the.chunk, &the.folios };
 	u64 key, word, bit;
 	size_t i;
 
@@ -612,8 +618,8 @@ static void test_closure(void **state)
 	}
 	/* Without a set nothing is said about it. */
 	luo_init(&the, 12, 5);
-	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, 0, NULL, true,
-				  the.image.report), 0);
+	assert_int_equal(
+		luo_open(&the.luo, the.image.source, the.blob, 0, NULL, true, the.image.report), 0);
 	the.is_open = true;
 	assert_nothing_found(&the.image);
 	assert_int_equal(the.luo.sessions[0].files[0].memfd->length_from, MEMFD_LENGTH_PAGE);
@@ -629,7 +635,8 @@ static void test_no_extents(void **state)
 	luo_init(&the, 12, 5);
 	assert_int_equal(image_open(&the.image), 0);
 	assert_int_equal(luo_open(&the.luo, the.image.source, the.blob, the.blob_size,
-				  &the.image.pages, false, the.image.report), 0);
+				  &the.image.pages, false, the.image.report),
+			 0);
 	the.is_open = true;
 	memfd = the.luo.sessions[0].files[0].memfd;
 	assert_nothing_found(&the.image);
@@ -638,26 +645,20 @@ static void test_no_extents(void **state)
 	assert_null(memfd->extents);
 	assert_int_equal(memfd->nr_present, NR_FOLIOS);
 	assert_int_equal(memfd->folios_bytes, 4 * the.image.page_size);
-	assert_true(iommuser_pageset_contains(&the.image.pages.set, IOMMUSER_MAPPED,
-					      the.payload[1], 2 * the.image.page_size, NULL));
+	assert_true(iommuser_pageset_contains(&the.image.pages.set, IOMMUSER_MAPPED, the.payload[1],
+					      2 * the.image.page_size, NULL));
 	luo_image_free(&the);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound),
-		cmocka_unit_test(test_compatible),
-		cmocka_unit_test(test_state),
-		cmocka_unit_test(test_sessions),
-		cmocka_unit_test(test_long_list),
-		cmocka_unit_test(test_too_many_blocks),
-		cmocka_unit_test(test_files),
-		cmocka_unit_test(test_flbs),
-		cmocka_unit_test(test_memfd),
-		cmocka_unit_test(test_empty_memfd),
-		cmocka_unit_test(test_closure),
-		cmocka_unit_test(test_no_extents),
+		cmocka_unit_test(test_sound),	  cmocka_unit_test(test_compatible),
+		cmocka_unit_test(test_state),	  cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_long_list), cmocka_unit_test(test_too_many_blocks),
+		cmocka_unit_test(test_files),	  cmocka_unit_test(test_flbs),
+		cmocka_unit_test(test_memfd),	  cmocka_unit_test(test_empty_memfd),
+		cmocka_unit_test(test_closure),	  cmocka_unit_test(test_no_extents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,8 +88,8 @@ u8 *memory_page(struct source *source, u64 phys)
 	size_t at = find(source, phys);
 
 	if (!present(source, at, phys)) {
-		source->pages = checked(realloc(source->pages,
-						(source->nr_pages + 1) * sizeof(*source->pages)));
+		source->pages = checked(
+			realloc(source->pages, (source->nr_pages + 1) * sizeof(*source->pages)));
 		memmove(&source->pages[at + 1], &source->pages[at],
 			(source->nr_pages - at) * sizeof(*source->pages));
 		source->nr_pages++;
@@ -146,8 +146,8 @@ void memory_carry(struct source *source, u64 phys, u64 length)
 	source->has_carried = true;
 	if (!length)
 		return;
-	source->carried = checked(realloc(source->carried,
-					  (source->nr_carried + 1) * sizeof(*source->carried)));
+	source->carried = checked(
+		realloc(source->carried, (source->nr_carried + 1) * sizeof(*source->carried)));
 	source->carried[source->nr_carried++] = (struct range){ phys, length };
 }
 
@@ -185,7 +185,8 @@ const void *source_map(struct source *source, u64 phys, u64 length)
 	*held = checked(malloc(length));
 	if (source_read(source, phys, *held, length) != SOURCE_OK)
 		return NULL;
-	source->next_held = (source->next_held + 1) % (sizeof(source->held) / sizeof(*source->held));
+	source->next_held =
+		(source->next_held + 1) % (sizeof(source->held) / sizeof(*source->held));
 	return *held;
 }
 

@@ -136,8 +136,10 @@ static void status_follows_the_worst_finding(void **state)
 	assert_int_equal(report_count(report, IOMMUSER_ERROR), 1);
 	assert_int_equal(report_count_id(report, IOMMUSER_FINDING_LUO_UNREADABLE), 2);
 	assert_int_equal(report_count_id(report, IOMMUSER_FINDING_SEAL_ROOT), 0);
-	assert_int_equal(report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_INCOMPLETE), 2);
-	assert_int_equal(report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_ERROR), 0);
+	assert_int_equal(
+		report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_INCOMPLETE), 2);
+	assert_int_equal(report_count_both(report, IOMMUSER_FINDING_LUO_UNREADABLE, IOMMUSER_ERROR),
+			 0);
 	report_free(report);
 	report_free(NULL);
 }

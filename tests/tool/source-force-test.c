@@ -16,17 +16,17 @@
 #define NR_FRAMES 0x310
 
 static const struct elf_segment segments[] = {
-	{0x1000, 0x3000, 0x3000},
-	{0x100000, 0x2000, 0x2000},
-	{0x300000, 0x4000, 0x4000},
+	{ 0x1000, 0x3000, 0x3000 },
+	{ 0x100000, 0x2000, 0x2000 },
+	{ 0x300000, 0x4000, 0x4000 },
 };
-static const u64 frames[] = {1, 2, 3, 0x100, 0x101, 0x300, 0x301, 0x302, 0x303};
+static const u64 frames[] = { 1, 2, 3, 0x100, 0x101, 0x300, 0x301, 0x302, 0x303 };
 #define NR_DUMPED (sizeof(frames) / sizeof(frames[0]))
 static char message[400];
 
 static struct source *open_cut(const struct blob *blob, size_t size, bool force)
 {
-	const struct source_options options = {.force = force};
+	const struct source_options options = { .force = force };
 
 	message[0] = '\0';
 	blob_save(blob, test_path("image"), size);
@@ -133,7 +133,7 @@ static void append_page(struct blob *blob, u64 frame)
 
 static struct blob small_lime(void)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 
 	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
 		u64 first = segments[i].phys, last = first + segments[i].filesz - 1;
@@ -157,7 +157,7 @@ static struct blob small_ikho(void)
 
 	ikho_section(&blob, 1, 0, sequence++, 0, "origin=at-jump\n", 15);
 	for (size_t i = 0; i < NR_DUMPED; i++) {
-		pages = (struct blob){0};
+		pages = (struct blob){ 0 };
 		append_page(&pages, frames[i]);
 		ikho_section(&blob, 2, i % 2, sequence++, frames[i] << 12, pages.data, pages.size);
 		blob_free(&pages);
@@ -278,7 +278,8 @@ static void many_losses(void **state)
 	u32 nr = 0;
 
 	(void)state;
-	for (size_t at = 64 + 40 + 15 + 40; at + 40 < blob.size; at += 40 + blob_get_le(&blob, at - 12, 4))
+	for (size_t at = 64 + 40 + 15 + 40; at + 40 < blob.size;
+	     at += 40 + blob_get_le(&blob, at - 12, 4))
 		blob.data[at] ^= 1;
 	source = open_cut(&blob, blob.size, true);
 	assert_null(source);
@@ -288,7 +289,7 @@ static void many_losses(void **state)
 	blob = ikho_header(0, 4096);
 	ikho_section(&blob, 1, 0, 0, 0, "origin=at-jump\n", 15);
 	for (; nr < 20; nr++) {
-		u8 page[4096] = {0};
+		u8 page[4096] = { 0 };
 		size_t at = ikho_section(&blob, 2, 0, nr + 1, (u64)nr << 12, page, sizeof(page));
 
 		if (nr)
@@ -307,7 +308,11 @@ static void many_losses(void **state)
 static void altered_files(void **state)
 {
 	struct blob files[] = {
-		build_elf(MACHINE_X86_64, segments, 3, true), small_kdump(true), {0}, small_lime(), small_ikho(),
+		build_elf(MACHINE_X86_64, segments, 3, true),
+		small_kdump(true),
+		{ 0 },
+		small_lime(),
+		small_ikho(),
 	};
 	size_t opened = 0, before = count_open_files();
 	u64 random = 11;
@@ -336,9 +341,12 @@ static void altered_files(void **state)
 		blob_free(&files[i]);
 }
 
-static struct source *open_pieces(const struct source_piece *pieces, u32 nr, u32 page_shift, bool force)
+static struct source *open_pieces(const struct source_piece *pieces, u32 nr, u32 page_shift,
+				  bool force)
 {
-	struct source_options options = {.nr_pieces = nr, .page_shift = page_shift, .force = force};
+	struct source_options options = { .nr_pieces = nr,
+					  .page_shift = page_shift,
+					  .force = force };
 
 	message[0] = '\0';
 	memcpy(options.pieces, pieces, nr * sizeof(*pieces));
@@ -348,7 +356,7 @@ static struct source *open_pieces(const struct source_piece *pieces, u32 nr, u32
 /* A file of six pages, 0x10 to 0x15, behind some bytes. */
 static void save_raw(size_t before)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 
 	blob_put(&blob, 0, "unaligned", before);
 	for (u64 frame = 0x10; frame < 0x16; frame++)
@@ -373,9 +381,9 @@ static void pieces_of_a_file(void **state)
 	(void)state;
 	for (size_t before = 0; before < 9; before += before ? 3 : 5) {
 		const struct source_piece pieces[] = {
-			{before + 0x3000, 0x8000, 0x2000},
-			{before, 0xa000, 0x1000},
-			{before + 0x1000, 1ULL << 40, 0x2000},
+			{ before + 0x3000, 0x8000, 0x2000 },
+			{ before, 0xa000, 0x1000 },
+			{ before + 0x1000, 1ULL << 40, 0x2000 },
 		};
 		u64 start, end, both[2];
 		struct source *source;
@@ -407,7 +415,8 @@ static void pieces_of_a_file(void **state)
 /* A page of 16 KiB that lies in two pieces. */
 static void pieces_within_a_page(void **state)
 {
-	static const struct source_piece pieces[] = {{0x2000, 0x8000, 0x2000}, {0, 0xa000, 0x2000}};
+	static const struct source_piece pieces[] = { { 0x2000, 0x8000, 0x2000 },
+						      { 0, 0xa000, 0x2000 } };
 	u8 wanted[8192];
 	struct source *source;
 
@@ -429,11 +438,17 @@ static void pieces_refused(void **state)
 		const char *word;
 		bool forced;
 	} cases[] = {
-		{{{0, 0, 0x2000}, {0x2000, 0x1000, 0x1000}}, "two pieces for memory at 0x1000", false},
-		{{{0, 0, 0x2000}, {0x1000, 0x8000, 0x1000}}, "the file's bytes at offset 4096", false},
-		{{{0, 0, 0x1000}, {0x5000, 0x8000, 0x2000}}, "ends at offset 28672, the file at 24576", true},
-		{{{0, 0, 0x1000}, {0x6000, 0x8000, 0x1000}}, "ends at offset", true},
-		{{{0, 0, 0x1000}, {1ULL << 62, 0x8000, 0x1000}}, "ends at offset", true},
+		{ { { 0, 0, 0x2000 }, { 0x2000, 0x1000, 0x1000 } },
+		  "two pieces for memory at 0x1000",
+		  false },
+		{ { { 0, 0, 0x2000 }, { 0x1000, 0x8000, 0x1000 } },
+		  "the file's bytes at offset 4096",
+		  false },
+		{ { { 0, 0, 0x1000 }, { 0x5000, 0x8000, 0x2000 } },
+		  "ends at offset 28672, the file at 24576",
+		  true },
+		{ { { 0, 0, 0x1000 }, { 0x6000, 0x8000, 0x1000 } }, "ends at offset", true },
+		{ { { 0, 0, 0x1000 }, { 1ULL << 62, 0x8000, 0x1000 } }, "ends at offset", true },
 	};
 
 	(void)state;

@@ -20,8 +20,9 @@
 #define STATES 5
 #define END 4
 
-static const char info[] = "origin=at-jump\nkho=0x1000\nluo=0x2040\nflb=0x3000\nabi=iommu-v1\n"
-			   "vtd-root=0x5000:scalable\nvtd-root=0xABC000:legacy\nwriter=the t\xc3\xa4st\nfuture=x=y\n";
+static const char info[] =
+	"origin=at-jump\nkho=0x1000\nluo=0x2040\nflb=0x3000\nabi=iommu-v1\n"
+	"vtd-root=0x5000:scalable\nvtd-root=0xABC000:legacy\nwriter=the t\xc3\xa4st\nfuture=x=y\n";
 
 /* Offsets of the sections of the sample, in order. */
 static size_t at[8];
@@ -42,7 +43,7 @@ static void pair(struct blob *blob, u64 phys, u64 length)
 static struct blob sample_with(const char *text, size_t length, u32 minor)
 {
 	struct blob blob = ikho_header(minor, 4096);
-	struct blob pairs = {0};
+	struct blob pairs = { 0 };
 	u8 pages[8192];
 
 	at[0] = ikho_section(&blob, INFO, 0, 0, 0, text, length);
@@ -70,7 +71,7 @@ static struct blob sample(void)
 
 static struct source *open_size(const struct blob *blob, size_t size)
 {
-	struct source_options options = {0};
+	struct source_options options = { 0 };
 
 	message[0] = '\0';
 	blob_save(blob, test_path("image"), size);
@@ -158,7 +159,7 @@ static void reads_everything(void **state)
 
 static void minimal_files(void **state)
 {
-	static const u32 sizes[] = {4096, 16384, 65536};
+	static const u32 sizes[] = { 4096, 16384, 65536 };
 	u64 cursor = 0, phys, length, start, end;
 	struct source *source;
 
@@ -360,7 +361,7 @@ static void page_rules(void **state)
 /* Replace the stored bytes of the compressed section 3; what is behind it moves. */
 static void bad_packed(u32 raw_length, const struct blob *stored)
 {
-	struct blob whole = sample(), blob = {0};
+	struct blob whole = sample(), blob = { 0 };
 
 	blob_append(&blob, whole.data, at[3] + 40);
 	blob_append(&blob, stored->data, stored->size);
@@ -374,7 +375,7 @@ static void bad_packed(u32 raw_length, const struct blob *stored)
 
 static void zlib_rules(void **state)
 {
-	struct blob whole = sample(), stored = {0};
+	struct blob whole = sample(), stored = { 0 };
 
 	(void)state;
 	blob_append(&stored, whole.data + at[3] + 40, at[4] - at[3] - 40);
@@ -406,7 +407,7 @@ static void bad_info(const char *text, size_t length)
 
 static void info_rules(void **state)
 {
-	struct blob blob = ikho_header(0, 4096), roots = {0};
+	struct blob blob = ikho_header(0, 4096), roots = { 0 };
 
 	(void)state;
 	/* None, two, not the first. */
@@ -455,7 +456,7 @@ static void info_rules(void **state)
 static void long_text(void **state)
 {
 	struct source *source;
-	struct blob text = {0}, blob;
+	struct blob text = { 0 }, blob;
 
 	(void)state;
 	blob_append(&text, "writer=", 7);
@@ -598,10 +599,10 @@ static void changed_later(void **state)
 /* Sections of the states below, and behind them. */
 static size_t states_at[5];
 
-static size_t add_states(struct blob *blob, u32 encoding, u32 sequence, u32 kind, u64 first, const u8 *states,
-			 size_t nr)
+static size_t add_states(struct blob *blob, u32 encoding, u32 sequence, u32 kind, u64 first,
+			 const u8 *states, size_t nr)
 {
-	struct blob raw = {0};
+	struct blob raw = { 0 };
 	size_t offset;
 
 	blob_put_le(&raw, 0, kind, 4);
@@ -613,8 +614,8 @@ static size_t add_states(struct blob *blob, u32 encoding, u32 sequence, u32 kind
 	return offset;
 }
 
-static const u8 unit_states[] = {2};
-static const u8 device_states[] = {0, 1, 2, 3, 4, 5, 6, 3};
+static const u8 unit_states[] = { 2 };
+static const u8 device_states[] = { 0, 1, 2, 3, 4, 5, 6, 3 };
 
 static struct blob states_sample(const char *text, u32 minor)
 {
@@ -679,8 +680,9 @@ static void bad_states(u32 number, size_t offset, u64 value, size_t width, size_
 
 static void states_rules(void **state)
 {
-	static const char *const wrong[] = {"origin=outgoing\nflb=0x3000\n", "origin=incoming\nkho=0x3000\n",
-					    "origin=post-boot\nflb=0x3000\n", "flb=0x3000\n"};
+	static const char *const wrong[] = { "origin=outgoing\nflb=0x3000\n",
+					     "origin=incoming\nkho=0x3000\n",
+					     "origin=post-boot\nflb=0x3000\n", "flb=0x3000\n" };
 	struct blob blob;
 
 	(void)state;
@@ -743,7 +745,7 @@ static void every_bit_of_states(void **state)
 
 static bool loses_states(struct blob *blob, size_t size)
 {
-	struct source_options options = {.force = true};
+	struct source_options options = { .force = true };
 	char text[300];
 	struct source *source;
 	bool lost;
@@ -837,28 +839,17 @@ static void many_sections_of_states(void **test_state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_everything),
-		cmocka_unit_test(minimal_files),
-		cmocka_unit_test(empty_preserved_set),
-		cmocka_unit_test(newer_minor),
-		cmocka_unit_test(truncated_everywhere),
-		cmocka_unit_test(every_bit),
-		cmocka_unit_test(file_header_rules),
-		cmocka_unit_test(section_header_rules),
-		cmocka_unit_test(page_rules),
-		cmocka_unit_test(zlib_rules),
-		cmocka_unit_test(info_rules),
-		cmocka_unit_test(long_text),
-		cmocka_unit_test(preserved_rules),
-		cmocka_unit_test(end_rules),
-		cmocka_unit_test(large_pages),
-		cmocka_unit_test(many_sections),
-		cmocka_unit_test(changed_later),
-		cmocka_unit_test(states_are_read),
-		cmocka_unit_test(states_rules),
-		cmocka_unit_test(every_bit_of_states),
-		cmocka_unit_test(lost_states),
-		cmocka_unit_test(many_sections_of_states),
+		cmocka_unit_test(reads_everything),	cmocka_unit_test(minimal_files),
+		cmocka_unit_test(empty_preserved_set),	cmocka_unit_test(newer_minor),
+		cmocka_unit_test(truncated_everywhere), cmocka_unit_test(every_bit),
+		cmocka_unit_test(file_header_rules),	cmocka_unit_test(section_header_rules),
+		cmocka_unit_test(page_rules),		cmocka_unit_test(zlib_rules),
+		cmocka_unit_test(info_rules),		cmocka_unit_test(long_text),
+		cmocka_unit_test(preserved_rules),	cmocka_unit_test(end_rules),
+		cmocka_unit_test(large_pages),		cmocka_unit_test(many_sections),
+		cmocka_unit_test(changed_later),	cmocka_unit_test(states_are_read),
+		cmocka_unit_test(states_rules),		cmocka_unit_test(every_bit_of_states),
+		cmocka_unit_test(lost_states),		cmocka_unit_test(many_sections_of_states),
 	};
 
 	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);

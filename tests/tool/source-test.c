@@ -20,7 +20,7 @@ static char message[300];
 
 static struct source *open_image(const char *name)
 {
-	struct source_options options = {0};
+	struct source_options options = { 0 };
 
 	message[0] = '\0';
 	return source_open(test_path(name), &options, message, sizeof(message));
@@ -40,7 +40,7 @@ static void assert_one_line(void)
 
 static void assert_refused(const char *path, const char *word)
 {
-	struct source_options options = {0};
+	struct source_options options = { 0 };
 	struct source *source;
 
 	message[0] = '\0';
@@ -90,17 +90,14 @@ static void assert_ranges(struct source *source, const u64 *edges, size_t nr)
 }
 
 static const struct elf_segment segments[] = {
-	{0x1000, 0x3000, 0x5000},
-	{0x100000, 0x1800, 0x1800},
-	{0x200000, 0, 0x1000},
-	{0x101800, 0x800, 0x800},
-	{0x300800, 0x2000, 0x2000},
+	{ 0x1000, 0x3000, 0x5000 }, { 0x100000, 0x1800, 0x1800 }, { 0x200000, 0, 0x1000 },
+	{ 0x101800, 0x800, 0x800 }, { 0x300800, 0x2000, 0x2000 },
 };
 #define NR_SEGMENTS (sizeof(segments) / sizeof(segments[0]))
 
 static void check_elf(struct source *source)
 {
-	static const u64 edges[] = {0x1000, 0x4000, 0x100000, 0x102000, 0x301000, 0x302000};
+	static const u64 edges[] = { 0x1000, 0x4000, 0x100000, 0x102000, 0x301000, 0x302000 };
 	u8 wanted[4096];
 
 	assert_non_null(source);
@@ -180,16 +177,16 @@ static void elf_damaged(void **state)
 		size_t width;
 		const char *word;
 	} cases[] = {
-		{4, 1, 1, "64-bit"},
-		{5, 2, 1, "little-endian"},
-		{16, 2, 2, "not a memory dump"},
-		{54, 32, 2, "program headers"},
-		{56, 0, 2, "without segments"},
-		{32, 1ULL << 40, 8, "truncated"},
-		{32, UINT64_MAX, 8, "truncated"},
-		{64 + 24, 1ULL << 52, 8, "damaged"},
-		{64 + 24, UINT64_MAX - 0x1000, 8, "damaged"},
-		{64 + 8, UINT64_MAX - 0x100, 8, "truncated"},
+		{ 4, 1, 1, "64-bit" },
+		{ 5, 2, 1, "little-endian" },
+		{ 16, 2, 2, "not a memory dump" },
+		{ 54, 32, 2, "program headers" },
+		{ 56, 0, 2, "without segments" },
+		{ 32, 1ULL << 40, 8, "truncated" },
+		{ 32, UINT64_MAX, 8, "truncated" },
+		{ 64 + 24, 1ULL << 52, 8, "damaged" },
+		{ 64 + 24, UINT64_MAX - 0x1000, 8, "damaged" },
+		{ 64 + 8, UINT64_MAX - 0x100, 8, "truncated" },
 	};
 	struct blob elf = build_elf(MACHINE_X86_64, segments, NR_SEGMENTS, false);
 
@@ -207,7 +204,8 @@ static void elf_damaged(void **state)
 
 static void elf_of_process(void **state)
 {
-	static const struct elf_segment process[] = {{0, 0x1000, 0x1000}, {0, 0x1000, 0x1000}};
+	static const struct elf_segment process[] = { { 0, 0x1000, 0x1000 },
+						      { 0, 0x1000, 0x1000 } };
 	struct blob elf = build_elf(MACHINE_X86_64, process, 2, false);
 
 	(void)state;
@@ -219,8 +217,10 @@ static void elf_of_process(void **state)
 /* The parts that two segments share are read from the first. */
 static void elf_overlap(void **state)
 {
-	static const struct elf_segment twice[] = {{0x3000, 0x3000, 0x3000}, {0x1000, 0x3000, 0x9000}, {0x2000, 0x1000, 0x1000}};
-	static const u64 edges[] = {0x1000, 0x6000};
+	static const struct elf_segment twice[] = { { 0x3000, 0x3000, 0x3000 },
+						    { 0x1000, 0x3000, 0x9000 },
+						    { 0x2000, 0x1000, 0x1000 } };
+	static const u64 edges[] = { 0x1000, 0x6000 };
 	struct blob elf = build_elf(MACHINE_X86_64, twice, 3, false);
 	struct source *source = open_saved(&elf, elf.size);
 
@@ -237,7 +237,8 @@ static void elf_overlap(void **state)
 /* The second of two program headers is for notes, at the end of the file. */
 static struct blob elf_with_notes(u32 machine, const void *notes, size_t length)
 {
-	static const struct elf_segment two[] = {{0x10000, 0x10000, 0x10000}, {0x40000, 0x1000, 0x1000}};
+	static const struct elf_segment two[] = { { 0x10000, 0x10000, 0x10000 },
+						  { 0x40000, 0x1000, 0x1000 } };
 	struct blob elf = build_elf(machine, two, 2, false);
 	size_t program = 64 + 56;
 
@@ -250,7 +251,8 @@ static struct blob elf_with_notes(u32 machine, const void *notes, size_t length)
 	return elf;
 }
 
-static void add_note(struct blob *notes, const char *name, u32 type, const void *content, size_t length)
+static void add_note(struct blob *notes, const char *name, u32 type, const void *content,
+		     size_t length)
 {
 	size_t start = notes->size, name_size = strlen(name) + 1;
 
@@ -266,7 +268,7 @@ static void add_note(struct blob *notes, const char *name, u32 type, const void 
 
 static struct blob elf_with_info(u32 machine, const char *text)
 {
-	struct blob notes = {0}, elf;
+	struct blob notes = { 0 }, elf;
 
 	add_note(&notes, "CORE", 1, "\1\2\3\4\5", 5);
 	add_note(&notes, "VMCOREINFO", 0, text, strlen(text));
@@ -289,7 +291,7 @@ static void check_page_shift(struct blob elf, u32 wanted)
 
 static void elf_page_size(void **state)
 {
-	struct source_options options = {.page_shift = 16};
+	struct source_options options = { .page_shift = 16 };
 	struct blob elf = elf_with_info(MACHINE_AARCH64, "PAGESIZE=16384\n");
 	struct source *source;
 
@@ -301,12 +303,14 @@ static void elf_page_size(void **state)
 	assert_int_equal(source_page_shift(source), 16);
 	source_close(source);
 	blob_free(&elf);
-	check_page_shift(elf_with_info(MACHINE_X86_64, "OSRELEASE=6.19\nPAGESIZE=4096\nSYMBOL(a)=1\n"), 12);
+	check_page_shift(
+		elf_with_info(MACHINE_X86_64, "OSRELEASE=6.19\nPAGESIZE=4096\nSYMBOL(a)=1\n"), 12);
 	check_page_shift(elf_with_info(MACHINE_AARCH64, "OSRELEASE=6.19\nPAGESIZE=16384\n"), 14);
 	check_page_shift(elf_with_info(MACHINE_AARCH64, "PAGESIZE=65536"), 16);
 	check_page_shift(elf_with_info(MACHINE_AARCH64, "PAGESIZE=65536\nPAGESIZE=4096\n"), 16);
 	/* Nothing is said, or of something else. */
-	check_page_shift(elf_with_info(MACHINE_AARCH64, "XPAGESIZE=65536\nPAGESIZE=\nPAGESIZE\n\n\n"), 12);
+	check_page_shift(
+		elf_with_info(MACHINE_AARCH64, "XPAGESIZE=65536\nPAGESIZE=\nPAGESIZE\n\n\n"), 12);
 	check_page_shift(elf_with_info(MACHINE_AARCH64, ""), 12);
 }
 
@@ -316,14 +320,14 @@ static void elf_wrong_page_size(void **state)
 		const char *line;
 		const char *word;
 	} cases[] = {
-		{"PAGESIZE=8192\n", "pages of 8192 bytes"},
-		{"PAGESIZE=0\n", "pages of 0 bytes"},
-		{"PAGESIZE=4294971392\n", "not supported"},
-		{"PAGESIZE=18446744073709555712\n", "PAGESIZE"},
-		{"PAGESIZE=-4096\n", "PAGESIZE"},
-		{"PAGESIZE=4096x\n", "PAGESIZE"},
-		{"PAGESIZE=0x1000\n", "PAGESIZE"},
-		{"PAGESIZE= 4096\n", "PAGESIZE"},
+		{ "PAGESIZE=8192\n", "pages of 8192 bytes" },
+		{ "PAGESIZE=0\n", "pages of 0 bytes" },
+		{ "PAGESIZE=4294971392\n", "not supported" },
+		{ "PAGESIZE=18446744073709555712\n", "PAGESIZE" },
+		{ "PAGESIZE=-4096\n", "PAGESIZE" },
+		{ "PAGESIZE=4096x\n", "PAGESIZE" },
+		{ "PAGESIZE=0x1000\n", "PAGESIZE" },
+		{ "PAGESIZE= 4096\n", "PAGESIZE" },
 	};
 
 	(void)state;
@@ -339,11 +343,19 @@ static void elf_wrong_page_size(void **state)
 /* Notes and headers that have crashed a library that reads them. */
 static void elf_odd_notes(void **state)
 {
-	static const char *const lines[] = {".=1\n", "OSRELEASE=1\n.=1\n", "a..b=1\n", "a.=1\n", "=\n", "..=\n",
-					    "a=1\na.b=2\na.b.c=3\n", "SYMBOL()=\nSIZE(.)=x\n", "\n=\n.\n"};
-	static const u32 machines[] = {0, 3, 8, 21, 22, 40, MACHINE_X86_64, MACHINE_AARCH64, 243, 0xffff};
-	struct blob notes = {0}, elf;
-	u8 crash_info[24] = {0};
+	static const char *const lines[] = { ".=1\n",
+					     "OSRELEASE=1\n.=1\n",
+					     "a..b=1\n",
+					     "a.=1\n",
+					     "=\n",
+					     "..=\n",
+					     "a=1\na.b=2\na.b.c=3\n",
+					     "SYMBOL()=\nSIZE(.)=x\n",
+					     "\n=\n.\n" };
+	static const u32 machines[] = { 0,   3,	    8, 21, 22, 40, MACHINE_X86_64, MACHINE_AARCH64,
+					243, 0xffff };
+	struct blob notes = { 0 }, elf;
+	u8 crash_info[24] = { 0 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
@@ -379,8 +391,9 @@ static void elf_odd_notes(void **state)
 
 static void elf_machine(void **state)
 {
-	struct blob files[] = {elf_with_info(MACHINE_X86_64, ""), elf_with_info(MACHINE_AARCH64, "")};
-	static const u32 wanted[] = {MACHINE_X86_64, MACHINE_AARCH64};
+	struct blob files[] = { elf_with_info(MACHINE_X86_64, ""),
+				elf_with_info(MACHINE_AARCH64, "") };
+	static const u32 wanted[] = { MACHINE_X86_64, MACHINE_AARCH64 };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
@@ -411,9 +424,11 @@ static void elf_shrinks(void **state)
 		assert_null(source_broken(source));
 		assert_int_equal(truncate(test_path("image"), 4096), 0);
 		if (how == 0)
-			assert_int_equal(source_read(source, 0x1000, page, sizeof(page)), SOURCE_FAILED);
+			assert_int_equal(source_read(source, 0x1000, page, sizeof(page)),
+					 SOURCE_FAILED);
 		else if (how == 1)
-			assert_int_equal(source_read(source, 0x1000, small, sizeof(small)), SOURCE_FAILED);
+			assert_int_equal(source_read(source, 0x1000, small, sizeof(small)),
+					 SOURCE_FAILED);
 		else if (how == 2)
 			assert_null(source_map(source, 0x1000, 8));
 		else
@@ -429,7 +444,7 @@ static void elf_shrinks(void **state)
 	blob_free(&elf);
 }
 
-static const u64 frames[] = {1, 2, 3 | ZERO_FRAME, 5, 100, 101, 40000};
+static const u64 frames[] = { 1, 2, 3 | ZERO_FRAME, 5, 100, 101, 40000 };
 #define NR_FRAMES (sizeof(frames) / sizeof(frames[0]))
 
 static struct blob small_kdump(bool compress)
@@ -448,8 +463,9 @@ static struct blob small_kdump(bool compress)
 
 static void check_kdump(struct source *source)
 {
-	static const u64 edges[] = {0x1000, 0x4000, 0x5000, 0x6000, 0x64000, 0x66000, 0x9c40000, 0x9c41000};
-	u8 zero[4096] = {0}, got[4096];
+	static const u64 edges[] = { 0x1000,  0x4000,  0x5000,	  0x6000,
+				     0x64000, 0x66000, 0x9c40000, 0x9c41000 };
+	u8 zero[4096] = { 0 }, got[4096];
 
 	assert_non_null(source);
 	assert_int_equal(source_page_shift(source), 12);
@@ -501,7 +517,7 @@ static void kdump_flattened(void **state)
 /* The user's page size against that of the dump: what is missing stays so. */
 static void kdump_larger_pages(void **state)
 {
-	struct source_options options = {.page_shift = 16};
+	struct source_options options = { .page_shift = 16 };
 	struct blob kdump = small_kdump(true);
 	struct source *source;
 	u64 start, end;
@@ -546,8 +562,8 @@ static void kdump_bad_descriptor(void **state)
 		u64 value;
 		size_t width;
 	} cases[] = {
-		{0, 1ULL << 40, 8}, {0, 0, 8},	   {0, UINT64_MAX, 8}, {8, 0, 4},
-		{8, UINT32_MAX, 4}, {12, 0x80, 4}, {12, 3, 4},	       {8, 100, 4},
+		{ 0, 1ULL << 40, 8 }, { 0, 0, 8 },     { 0, UINT64_MAX, 8 }, { 8, 0, 4 },
+		{ 8, UINT32_MAX, 4 }, { 12, 0x80, 4 }, { 12, 3, 4 },	     { 8, 100, 4 },
 	};
 	struct blob kdump = small_kdump(false);
 	size_t descriptors = 2 * 4096 + 2 * 2 * 4096;
@@ -558,7 +574,8 @@ static void kdump_bad_descriptor(void **state)
 		struct blob bad = blob_copy(&kdump);
 		struct source *source;
 
-		blob_put_le(&bad, descriptors + 24 + cases[i].field, cases[i].value, cases[i].width);
+		blob_put_le(&bad, descriptors + 24 + cases[i].field, cases[i].value,
+			    cases[i].width);
 		source = open_saved(&bad, bad.size);
 		if (source) {
 			assert_null(source_broken(source));
@@ -586,12 +603,16 @@ static void kdump_bad_header(void **state)
 		size_t width;
 		const char *word;
 	} cases[] = {
-		{428, 0, 4, "header"},		{428, 4095, 4, "header"},	  {428, 1 << 20, 4, "header"},
-		{432, UINT32_MAX, 4, "header"}, {436, UINT32_MAX, 4, "truncated"}, {436, 0, 4, "bitmap"},
-		{4096 + 96, 1ULL << 40, 8, "bitmap"},
-		{4096 + 12, 1, 4, "split"},
-		{4096 + 40, 1ULL << 50, 8, "VMCOREINFO"},
-		{4096 + 56, 1 << 20, 8, "notes"},
+		{ 428, 0, 4, "header" },
+		{ 428, 4095, 4, "header" },
+		{ 428, 1 << 20, 4, "header" },
+		{ 432, UINT32_MAX, 4, "header" },
+		{ 436, UINT32_MAX, 4, "truncated" },
+		{ 436, 0, 4, "bitmap" },
+		{ 4096 + 96, 1ULL << 40, 8, "bitmap" },
+		{ 4096 + 12, 1, 4, "split" },
+		{ 4096 + 40, 1ULL << 50, 8, "VMCOREINFO" },
+		{ 4096 + 56, 1 << 20, 8, "notes" },
 	};
 	struct blob kdump = small_kdump(false);
 
@@ -615,19 +636,26 @@ static void kdump_line_with_a_dot(void **state)
 		const char *text;
 		bool opens;
 	} cases[] = {
-		{NULL, ".=1\n", false},	      {NULL, "a=1\n.b=2\n", false},	    {NULL, "a.b=.\nc=.d\n", true},
-		{"VMCOREINFO", ".=1\n", false},	      {"VMCOREINFO", "a=1\n.", false},	    {"VMCOREINFO_XEN", ".=1\n", false},
-		{"VMCOREINFO", "OFFSET(a.b)=.1\n", true}, {"VMCOREINFO", "", true},	    {"CORE", "\n.=1\n", true},
+		{ NULL, ".=1\n", false },
+		{ NULL, "a=1\n.b=2\n", false },
+		{ NULL, "a.b=.\nc=.d\n", true },
+		{ "VMCOREINFO", ".=1\n", false },
+		{ "VMCOREINFO", "a=1\n.", false },
+		{ "VMCOREINFO_XEN", ".=1\n", false },
+		{ "VMCOREINFO", "OFFSET(a.b)=.1\n", true },
+		{ "VMCOREINFO", "", true },
+		{ "CORE", "\n.=1\n", true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct blob kdump = small_kdump(false), notes = {0};
+		struct blob kdump = small_kdump(false), notes = { 0 };
 		struct source *source;
 
 		/* Behind one that is of no interest. */
 		add_note(&notes, "CORE", 1, "\n.\n", 3);
-		add_note(&notes, cases[i].name ? cases[i].name : "CORE", 0, cases[i].text, strlen(cases[i].text));
+		add_note(&notes, cases[i].name ? cases[i].name : "CORE", 0, cases[i].text,
+			 strlen(cases[i].text));
 		if (!cases[i].name) {
 			blob_put_le(&kdump, 8, 3, 4);
 			blob_put_le(&kdump, 4096 + 32, kdump.size, 8);
@@ -651,14 +679,16 @@ static void kdump_line_with_a_dot(void **state)
 
 static struct source *open_flat(const char *path, u64 base, u32 page_shift)
 {
-	struct source_options options = {.flat = true, .flat_base = base, .page_shift = page_shift};
+	struct source_options options = { .flat = true,
+					  .flat_base = base,
+					  .page_shift = page_shift };
 
 	return source_open(path, &options, message, sizeof(message));
 }
 
 static void save_flat(u64 first_page, size_t nr, size_t extra)
 {
-	struct blob blob = {0};
+	struct blob blob = { 0 };
 	u8 page[4096];
 
 	for (size_t i = 0; i < nr; i++) {
@@ -673,7 +703,7 @@ static void save_flat(u64 first_page, size_t nr, size_t extra)
 
 static void flat_file(void **state)
 {
-	static const u64 edges[] = {0x100000, 0x103000};
+	static const u64 edges[] = { 0x100000, 0x103000 };
 	struct source *source;
 	u8 page[4096];
 
@@ -698,9 +728,9 @@ static void flat_file(void **state)
 static void raw_file_cut(void **state)
 {
 	const struct source_options ways[] = {
-		{.flat = true},
-		{.qemu_machine = "q35"},
-		{.nr_pieces = 2, .pieces = {{0, 0, 0x2000}, {0x2000, 0x2000, 0x6000}}},
+		{ .flat = true },
+		{ .qemu_machine = "q35" },
+		{ .nr_pieces = 2, .pieces = { { 0, 0, 0x2000 }, { 0x2000, 0x2000, 0x6000 } } },
 	};
 	u8 buffer[0x8000];
 
@@ -723,7 +753,7 @@ static void raw_file_cut(void **state)
 		assert_int_equal(source_read(source, 0x17f8, buffer, 8), SOURCE_OK);
 		assert_int_equal(source_read(source, 0x8000, buffer, 8), SOURCE_MISSING);
 		assert_non_null(source_broken(source));
-		assert_true(source_next_range(source, 0x4000, &(u64){0}, &(u64){0}));
+		assert_true(source_next_range(source, 0x4000, &(u64){ 0 }, &(u64){ 0 }));
 		source_close(source);
 	}
 }
@@ -744,8 +774,8 @@ static void flat_options(void **state)
 
 static void no_image(void **state)
 {
-	struct blob blob = {0};
-	u8 page[4096] = {0};
+	struct blob blob = { 0 };
+	u8 page[4096] = { 0 };
 
 	(void)state;
 	blob_save(&blob, test_path("empty"), 0);
@@ -793,9 +823,9 @@ static void unreadable(void **state)
 static void cache_eviction(void **state)
 {
 	u32 nr = 3 * (PAGE_CACHE_BYTES >> 12) / 2;
-	const struct elf_segment segment = {0, (u64)nr << 12, (u64)nr << 12};
+	const struct elf_segment segment = { 0, (u64)nr << 12, (u64)nr << 12 };
 	struct blob elf = build_elf(MACHINE_X86_64, &segment, 1, false);
-	const u8 *held[IOMMUSER_MAP_HELD + 1] = {NULL};
+	const u8 *held[IOMMUSER_MAP_HELD + 1] = { NULL };
 	u64 pages[IOMMUSER_MAP_HELD + 1];
 	struct source *source = open_saved(&elf, elf.size);
 	u8 wanted[4096], small[64];
@@ -813,8 +843,11 @@ static void cache_eviction(void **state)
 		/* Reading in between must not take pages away either. */
 		if (i % 1000 == 0)
 			for (u32 j = 0; j < nr; j++)
-				assert_int_equal(source_read(source, (u64)j << 12, small, sizeof(small)), SOURCE_OK);
-		for (u32 j = 0; j <= IOMMUSER_MAP_HELD && i >= IOMMUSER_MAP_HELD && i % 7 == 0; j++) {
+				assert_int_equal(source_read(source, (u64)j << 12, small,
+							     sizeof(small)),
+						 SOURCE_OK);
+		for (u32 j = 0; j <= IOMMUSER_MAP_HELD && i >= IOMMUSER_MAP_HELD && i % 7 == 0;
+		     j++) {
 			fill_page(wanted, sizeof(wanted), pages[j]);
 			assert_memory_equal(held[j], wanted, sizeof(wanted));
 		}
@@ -868,7 +901,7 @@ static void recorder(void **state)
 {
 	struct blob elf = build_elf(MACHINE_X86_64, segments, NR_SEGMENTS, false);
 	struct source *source = open_saved(&elf, elf.size);
-	struct record record = {.nr = 0};
+	struct record record = { .nr = 0 };
 	u8 buffer[0x3000];
 
 	(void)state;
@@ -913,7 +946,8 @@ static void environment(void **state)
 	assert_null(env.map(env.ctx, 0x800, 0));
 	assert_null(env.map(env.ctx, 0x800, UINT64_MAX));
 	assert_int_equal(env.crc32(env.ctx, 0, "123456789", 9), 0xcbf43926);
-	assert_int_equal(env.crc32(env.ctx, env.crc32(env.ctx, 0, "1234", 4), "56789", 5), 0xcbf43926);
+	assert_int_equal(env.crc32(env.ctx, env.crc32(env.ctx, 0, "1234", 4), "56789", 5),
+			 0xcbf43926);
 	assert_int_equal(env.crc32(env.ctx, 77, page, 0), 77);
 	assert_int_equal(env.crc32(env.ctx, 77, NULL, 0), 77);
 	source_close(source);
@@ -956,34 +990,20 @@ static void altered_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(elf_segments),
-		cmocka_unit_test(elf_flattened),
-		cmocka_unit_test(elf_truncated),
-		cmocka_unit_test(elf_damaged),
-		cmocka_unit_test(elf_of_process),
-		cmocka_unit_test(elf_overlap),
-		cmocka_unit_test(elf_page_size),
-		cmocka_unit_test(elf_wrong_page_size),
-		cmocka_unit_test(elf_odd_notes),
-		cmocka_unit_test(elf_machine),
-		cmocka_unit_test(elf_shrinks),
-		cmocka_unit_test(kdump_pages),
-		cmocka_unit_test(kdump_flattened),
-		cmocka_unit_test(kdump_larger_pages),
-		cmocka_unit_test(kdump_truncated),
-		cmocka_unit_test(kdump_bad_descriptor),
-		cmocka_unit_test(kdump_bad_header),
-		cmocka_unit_test(kdump_line_with_a_dot),
-		cmocka_unit_test(flat_file),
-		cmocka_unit_test(raw_file_cut),
-		cmocka_unit_test(flat_options),
-		cmocka_unit_test(no_image),
-		cmocka_unit_test(unreadable),
-		cmocka_unit_test(cache_eviction),
-		cmocka_unit_test(cache_slots),
-		cmocka_unit_test(recorder),
-		cmocka_unit_test(environment),
-		cmocka_unit_test(altered_files),
+		cmocka_unit_test(elf_segments),	    cmocka_unit_test(elf_flattened),
+		cmocka_unit_test(elf_truncated),    cmocka_unit_test(elf_damaged),
+		cmocka_unit_test(elf_of_process),   cmocka_unit_test(elf_overlap),
+		cmocka_unit_test(elf_page_size),    cmocka_unit_test(elf_wrong_page_size),
+		cmocka_unit_test(elf_odd_notes),    cmocka_unit_test(elf_machine),
+		cmocka_unit_test(elf_shrinks),	    cmocka_unit_test(kdump_pages),
+		cmocka_unit_test(kdump_flattened),  cmocka_unit_test(kdump_larger_pages),
+		cmocka_unit_test(kdump_truncated),  cmocka_unit_test(kdump_bad_descriptor),
+		cmocka_unit_test(kdump_bad_header), cmocka_unit_test(kdump_line_with_a_dot),
+		cmocka_unit_test(flat_file),	    cmocka_unit_test(raw_file_cut),
+		cmocka_unit_test(flat_options),	    cmocka_unit_test(no_image),
+		cmocka_unit_test(unreadable),	    cmocka_unit_test(cache_eviction),
+		cmocka_unit_test(cache_slots),	    cmocka_unit_test(recorder),
+		cmocka_unit_test(environment),	    cmocka_unit_test(altered_files),
 	};
 
 	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);

@@ -119,7 +119,8 @@ static void set_heads(u64 *heads, u64 start, u64 phys, u64 end, u64 size)
 	u64 at = phys <= start ? start + ((phys - start) & (size - 1)) : phys;
 
 	for (; at < end; at += size)
-		heads[((at - start) >> PAGE_BITS) / 64] |= 1ULL << (((at - start) >> PAGE_BITS) % 64);
+		heads[((at - start) >> PAGE_BITS) / 64] |= 1ULL
+							   << (((at - start) >> PAGE_BITS) % 64);
 }
 
 int block_map_add(struct block_map *map, u64 phys, u64 size, u64 nr, u64 *overlap)

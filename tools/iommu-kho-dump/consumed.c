@@ -50,7 +50,8 @@ static bool is_current(struct handover *handover, u64 root)
 
 static bool is_as_at_jump(struct handover *handover, u64 root)
 {
-	const struct iommuser_revision *revision = iommuser_revision_by_name(IOMMUSER_V1_COMPATIBLE);
+	const struct iommuser_revision *revision =
+		iommuser_revision_by_name(IOMMUSER_V1_COMPATIBLE);
 	struct iommuser_verify_counts counts = { 0 };
 
 	return !handover_count_errors(handover, revision, root, iommuser_verify_all, &counts) &&
@@ -63,8 +64,8 @@ static void check_root(struct search *search, u64 slot, u64 root)
 		return;
 	search->roots[search->nr_roots++] = root;
 	if (is_as_at_jump(search->handover, root))
-		report_add(search->handover->report, IOMMUSER_FINDING_REC_NOT_TAKEN_OVER, slot, root, 0,
-			   NULL, 0);
+		report_add(search->handover->report, IOMMUSER_FINDING_REC_NOT_TAKEN_OVER, slot,
+			   root, 0, NULL, 0);
 }
 
 static bool entry_valid(const struct luo_flb_ser *entry)
@@ -80,7 +81,8 @@ static void search_table(struct search *search, u64 phys, u64 count)
 
 	for (i = 0; i < count; i++) {
 		at = phys + sizeof(struct luo_flb_header_ser) + i * sizeof(entry);
-		if (source_read(source, at, &entry, sizeof(entry)) != SOURCE_OK || !entry_valid(&entry))
+		if (source_read(source, at, &entry, sizeof(entry)) != SOURCE_OK ||
+		    !entry_valid(&entry))
 			return;
 		if (!strcmp(entry.name, IOMMUSER_V1_COMPATIBLE))
 			check_root(search, at, entry.data);
@@ -108,7 +110,8 @@ void consumed_report(struct handover *handover)
 	source_pause_recorder(source, true);
 	for (; source_next_range(source, from, &start, &end) && end > start; from = end) {
 		start = (start + page_size - 1) & ~(page_size - 1);
-		for (; start < end && end - start >= page_size; start += page_size, bytes += page_size) {
+		for (; start < end && end - start >= page_size;
+		     start += page_size, bytes += page_size) {
 			if (!(bytes % PROGRESS_STEP))
 				progress_scan(NULL, bytes);
 			search_page(&search, start, page_shift);

@@ -8,6 +8,8 @@
 
 #include "explain.h"
 
+/* Laid out by hand: one text a paragraph. */
+/* clang-format off */
 #define EXPLAIN(symbol, message_text, meaning_text, action_text) \
 	[IOMMUSER_FINDING_##symbol] = { \
 		.message = (message_text), \
@@ -1037,6 +1039,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		AGAIN LOOK "If other pages are wrong too, suspect memory, or a device that writes "
 		"where it must not. " REPORT_IOMMU),
 };
+/* clang-format on */
 
 const struct explanation *explain_id(enum iommuser_finding_id id)
 {

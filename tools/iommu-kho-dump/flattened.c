@@ -64,12 +64,14 @@ static const u8 *peek(struct stream *stream, size_t *available)
 	got = source_pread(stream->source->fd, stream->buffer, BUFFER_SIZE, stream->position);
 	if (got < 0) {
 		source_note(stream->source, "cannot read at offset %llu: %s",
-			      (unsigned long long)stream->position, strerror(errno));
+			    (unsigned long long)stream->position, strerror(errno));
 		return NULL;
 	}
 	if (!got) {
-		source_lose(stream->source, "truncated: the flattened stream ends at offset %llu, without an end record",
-			    (unsigned long long)stream->position);
+		source_lose(
+			stream->source,
+			"truncated: the flattened stream ends at offset %llu, without an end record",
+			(unsigned long long)stream->position);
 		return NULL;
 	}
 	stream->buffer_start = stream->position;
@@ -104,10 +106,11 @@ static int write_bytes(struct stream *stream, const u8 *from, size_t length, u64
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done <= 0)
-			return source_refuse(stream->source,
-					     "cannot put the flattened dump in order in a temporary file in %s "
-					     "(TMPDIR names another place): %s",
-					     stream->directory, done ? strerror(errno) : "nothing written");
+			return source_refuse(
+				stream->source,
+				"cannot put the flattened dump in order in a temporary file in %s "
+				"(TMPDIR names another place): %s",
+				stream->directory, done ? strerror(errno) : "nothing written");
 		from += done;
 		offset += (u64)done;
 		length -= (size_t)done;
@@ -155,7 +158,8 @@ static int insert_extent(struct stream *stream, size_t at, u64 start, u64 end)
 	struct file_extent *extents = stream->extents;
 
 	if (stream->nr_extents == MAX_EXTENTS)
-		return source_refuse(stream->source, "the flattened stream has more than %u separate parts",
+		return source_refuse(stream->source,
+				     "the flattened stream has more than %u separate parts",
 				     MAX_EXTENTS);
 	if (stream->nr_extents == stream->allocated) {
 		size_t more = stream->allocated ? stream->allocated * 2 : 64;
@@ -202,8 +206,10 @@ static int copy_record(struct stream *stream)
 	u8 header[16];
 
 	if (stream->source->force && stream->source->file_size - at < sizeof(header))
-		return source_lose(stream->source, "truncated: the flattened stream ends at offset %llu, without an end record",
-				   (unsigned long long)stream->source->file_size);
+		return source_lose(
+			stream->source,
+			"truncated: the flattened stream ends at offset %llu, without an end record",
+			(unsigned long long)stream->source->file_size);
 	if (read_bytes(stream, header, sizeof(header)))
 		return -1;
 	offset = big_endian(header);
@@ -211,11 +217,14 @@ static int copy_record(struct stream *stream)
 	if (offset == END_MARK && length == END_MARK)
 		return 0;
 	if (offset > INT64_MAX || !length || length > INT64_MAX - offset)
-		return source_lose(stream->source, "damaged: the record at offset %llu of the flattened stream is for "
-				   "%lld bytes at %lld",
-				   (unsigned long long)at, (long long)length, (long long)offset);
+		return source_lose(
+			stream->source,
+			"damaged: the record at offset %llu of the flattened stream is for "
+			"%lld bytes at %lld",
+			(unsigned long long)at, (long long)length, (long long)offset);
 	if (length > stream->source->file_size - stream->position) {
-		if (source_lose(stream->source, "truncated: the record at offset %llu of the flattened stream has "
+		if (source_lose(stream->source,
+				"truncated: the record at offset %llu of the flattened stream has "
 				"%llu bytes, the file ends at %llu",
 				(unsigned long long)at, (unsigned long long)length,
 				(unsigned long long)stream->source->file_size))
@@ -237,7 +246,8 @@ static int copy_stream(struct stream *stream)
 	if (read_bytes(stream, header, sizeof(header)))
 		return -1;
 	if (big_endian(header + 16) != STREAM_TYPE || big_endian(header + 24) != STREAM_VERSION)
-		return source_refuse(stream->source, "a flattened stream of unknown type %llu, version %llu",
+		return source_refuse(stream->source,
+				     "a flattened stream of unknown type %llu, version %llu",
 				     (unsigned long long)big_endian(header + 16),
 				     (unsigned long long)big_endian(header + 24));
 	do
@@ -253,13 +263,15 @@ static int find_temporary(struct stream *stream)
 	stream->out = source_temporary(&stream->directory);
 	if (stream->out >= 0)
 		return 0;
-	return source_refuse(stream->source, "cannot create a temporary file to put the flattened dump in order: %s",
-			     strerror(errno));
+	return source_refuse(
+		stream->source,
+		"cannot create a temporary file to put the flattened dump in order: %s",
+		strerror(errno));
 }
 
 int flattened_rearrange(struct source *source)
 {
-	struct stream stream = {.source = source, .out = -1};
+	struct stream stream = { .source = source, .out = -1 };
 	int ret;
 
 	stream.buffer = malloc(BUFFER_SIZE);

@@ -205,10 +205,11 @@ static void note_consumed(struct handover *handover, const struct kho_candidates
 		    candidates->items[i].kexec_count >= candidates->items[0].kexec_count)
 			continue;
 		handover->was_handed_over = true;
-		handover_note(handover,
-			      "this kernel was itself handed over to, by the FDT at 0x%llx: what is "
-			      "shown is the next handover in the making",
-			      (unsigned long long)candidates->items[i].phys);
+		handover_note(
+			handover,
+			"this kernel was itself handed over to, by the FDT at 0x%llx: what is "
+			"shown is the next handover in the making",
+			(unsigned long long)candidates->items[i].phys);
 	}
 }
 

@@ -26,8 +26,8 @@ int kho_read_metadata(struct kho *kho, struct source *source, struct report *rep
 	if (!subtree || !subtree->valid)
 		return 0;
 	if (subtree->size < sizeof(ser)) {
-		kho_note(report, IOMMUSER_FINDING_KHO_METADATA_INVALID, subtree->phys, subtree->size,
-			 sizeof(ser));
+		kho_note(report, IOMMUSER_FINDING_KHO_METADATA_INVALID, subtree->phys,
+			 subtree->size, sizeof(ser));
 		return 0;
 	}
 	if (source_read(source, subtree->phys, &ser, sizeof(ser)) != SOURCE_OK) {
@@ -37,10 +37,12 @@ int kho_read_metadata(struct kho *kho, struct source *source, struct report *rep
 	}
 	if (ser.version != KEXEC_METADATA_VERSION ||
 	    !memchr(ser.previous_release, 0, sizeof(ser.previous_release))) {
-		found = ser.version != KEXEC_METADATA_VERSION ? ser.version : sizeof(ser.previous_release);
+		found = ser.version != KEXEC_METADATA_VERSION ? ser.version :
+								sizeof(ser.previous_release);
 		expected = ser.version != KEXEC_METADATA_VERSION ? KEXEC_METADATA_VERSION :
 								   sizeof(ser.previous_release) - 1;
-		kho_note(report, IOMMUSER_FINDING_KHO_METADATA_INVALID, subtree->phys, found, expected);
+		kho_note(report, IOMMUSER_FINDING_KHO_METADATA_INVALID, subtree->phys, found,
+			 expected);
 		return 0;
 	}
 	metadata->present = true;
@@ -58,12 +60,12 @@ static bool region_valid(const struct fdt_blob *blob, int node, struct kho_reser
 	    !fdt_blob_u64(blob, node, KHO_RESERVE_MEM_START_PROPERTY, &region->phys, &length) ||
 	    !fdt_blob_u64(blob, node, KHO_RESERVE_MEM_SIZE_PROPERTY, &region->size, &length))
 		return false;
-	return region->size && region->size <= 1ULL << KHO_MAX_BLOCK_SHIFT && region->phys < PHYS_END &&
-	       region->phys <= PHYS_END - region->size;
+	return region->size && region->size <= 1ULL << KHO_MAX_BLOCK_SHIFT &&
+	       region->phys < PHYS_END && region->phys <= PHYS_END - region->size;
 }
 
-static int read_regions(struct kho *kho, const struct kho_subtree *subtree, const struct fdt_blob *blob,
-			struct report *report)
+static int read_regions(struct kho *kho, const struct kho_subtree *subtree,
+			const struct fdt_blob *blob, struct report *report)
 {
 	struct kho_reserved *region;
 	const char *name;
@@ -75,7 +77,8 @@ static int read_regions(struct kho *kho, const struct kho_subtree *subtree, cons
 	kho->reserved = calloc(nr, sizeof(*kho->reserved));
 	if (!kho->reserved)
 		return -IOMMUSER_ENOMEM;
-	for (node = fdt_first_subnode(blob->data, 0); node >= 0; node = fdt_next_subnode(blob->data, node)) {
+	for (node = fdt_first_subnode(blob->data, 0); node >= 0;
+	     node = fdt_next_subnode(blob->data, node)) {
 		region = &kho->reserved[kho->nr_reserved];
 		name = fdt_get_name(blob->data, node, NULL);
 		if (name)
@@ -84,8 +87,8 @@ static int read_regions(struct kho *kho, const struct kho_subtree *subtree, cons
 			kho->nr_reserved++;
 			continue;
 		}
-		kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_PROPERTY, subtree->phys, region->phys,
-			      region->size, region->name, sizeof(region->name));
+		kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_PROPERTY, subtree->phys,
+			      region->phys, region->size, region->name, sizeof(region->name));
 		*region = (struct kho_reserved){ 0 };
 	}
 	return 0;

@@ -44,7 +44,8 @@ static bool proves_small(const struct kho_walk *walk, const struct chunk *chunk)
 		return false;
 	mask = covered(page_size, walk->kho->page_shift + chunk->head.order) - 1;
 	for (i = 0; i < chunk->nr; i++)
-		if ((chunk->bitmaps[i].phys_start & mask) || (chunk->bitmaps[i].bitmap & (page_size - 1)))
+		if ((chunk->bitmaps[i].phys_start & mask) ||
+		    (chunk->bitmaps[i].bitmap & (page_size - 1)))
 			return true;
 	return false;
 }
@@ -59,8 +60,8 @@ static bool uses_large_part(const u64 *words, u64 size)
 	return false;
 }
 
-static bool beyond_small(const struct kho_v1_bitmap_ser *bitmap, const u64 *words, u64 bits, u32 shift,
-			 u64 phys)
+static bool beyond_small(const struct kho_v1_bitmap_ser *bitmap, const u64 *words, u64 bits,
+			 u32 shift, u64 phys)
 {
 	u64 bit = (phys - bitmap->phys_start) >> shift;
 
@@ -93,7 +94,8 @@ static int walk_bitmaps(struct kho_walk *walk, const struct chunk *chunk, u64 si
 	for (i = 0; i < chunk->nr; i++) {
 		bitmap = &chunk->bitmaps[i];
 		slot = chunk->phys + sizeof(chunk->head) + i * sizeof(*bitmap);
-		if ((bitmap->phys_start & (covered(size, shift) - 1)) || bitmap->phys_start >= PHYS_END) {
+		if ((bitmap->phys_start & (covered(size, shift) - 1)) ||
+		    bitmap->phys_start >= PHYS_END) {
 			kho_note(walk->report, IOMMUSER_FINDING_KHO_CHUNK_INVALID, slot,
 				 bitmap->phys_start, covered(size, shift));
 			walk->stats->complete = false;
@@ -108,8 +110,8 @@ static int walk_bitmaps(struct kho_walk *walk, const struct chunk *chunk, u64 si
 				walk->stats->bitmap_guessed = false;
 		}
 		if (ret > 0)
-			ret = kho_walk_bitmap(walk, bitmap->bitmap, words, size * 8, bitmap->phys_start,
-					      chunk->head.order);
+			ret = kho_walk_bitmap(walk, bitmap->bitmap, words, size * 8,
+					      bitmap->phys_start, chunk->head.order);
 		if (ret < 0)
 			return ret;
 	}
@@ -154,7 +156,8 @@ static int walk_list(struct kho_walk *walk, void *page, u64 *words, bool *small)
 		if (ret <= 0)
 			return ret;
 		chunk.head = *(const struct kho_v1_chunk_ser *)page;
-		chunk.bitmaps = (const struct kho_v1_bitmap_ser *)((const u8 *)page + sizeof(chunk.head));
+		chunk.bitmaps =
+			(const struct kho_v1_bitmap_ser *)((const u8 *)page + sizeof(chunk.head));
 		check_chunk(walk, &chunk);
 		if (words)
 			ret = walk_bitmaps(walk, &chunk, walk->stats->bitmap_size, words);

@@ -18,7 +18,8 @@
 
 static enum kho_revision find_revision(const char *compatible)
 {
-	static const char *const components[] = { KHO_RADIX_V1_COMPATIBLE, KHO_VMALLOC_V1_COMPATIBLE,
+	static const char *const components[] = { KHO_RADIX_V1_COMPATIBLE,
+						  KHO_VMALLOC_V1_COMPATIBLE,
 						  KHO_BLOCK_V1_COMPATIBLE, NULL };
 	static const char *const revisions[] = {
 		[KHO_REVISION_V1] = KHO_V1_COMPATIBLE,
@@ -31,7 +32,8 @@ static enum kho_revision find_revision(const char *compatible)
 	for (revision = KHO_REVISION_V1; revision <= KHO_REVISION_V4; revision++)
 		if (compatible_is(compatible, revisions[revision]))
 			return compatible_components_known(compatible, components) ?
-				       revision : KHO_REVISION_UNKNOWN;
+				       revision :
+				       KHO_REVISION_UNKNOWN;
 	return KHO_REVISION_UNKNOWN;
 }
 
@@ -52,7 +54,8 @@ static void read_map_property(struct kho *kho, const struct fdt_blob *blob, stru
 	u32 length;
 
 	if (!fdt_blob_u64(blob, 0, KHO_MEMORY_MAP_PROPERTY, &map, &length)) {
-		kho_note(report, IOMMUSER_FINDING_KHO_MAP_PROPERTY, kho->fdt_phys, length, sizeof(map));
+		kho_note(report, IOMMUSER_FINDING_KHO_MAP_PROPERTY, kho->fdt_phys, length,
+			 sizeof(map));
 		return;
 	}
 	/* Before it is finalized, a kho-v1 handover has no map: 0 preserves nothing. */
@@ -87,10 +90,12 @@ static bool has_size(const struct kho *kho, const struct fdt_blob *blob, int nod
 
 static bool range_possible(u64 phys, u64 size)
 {
-	return phys && size && size <= MAX_SUBTREE_SIZE && phys < PHYS_END && phys <= PHYS_END - size;
+	return phys && size && size <= MAX_SUBTREE_SIZE && phys < PHYS_END &&
+	       phys <= PHYS_END - size;
 }
 
-static void read_subtree(struct kho *kho, const struct fdt_blob *blob, int node, struct report *report)
+static void read_subtree(struct kho *kho, const struct fdt_blob *blob, int node,
+			 struct report *report)
 {
 	struct kho_subtree *subtree = &kho->subtrees[kho->nr_subtrees];
 	const struct kho_subtree *first;
@@ -142,7 +147,8 @@ static int read_subtrees(struct kho *kho, const struct fdt_blob *blob, struct re
 	kho->subtrees = calloc(nr, sizeof(*kho->subtrees));
 	if (!kho->subtrees)
 		return -IOMMUSER_ENOMEM;
-	for (node = fdt_first_subnode(blob->data, 0); node >= 0; node = fdt_next_subnode(blob->data, node))
+	for (node = fdt_first_subnode(blob->data, 0); node >= 0;
+	     node = fdt_next_subnode(blob->data, node))
 		read_subtree(kho, blob, node, report);
 	return 0;
 }
@@ -190,7 +196,8 @@ static bool next_property(const u8 *fdt, size_t size, size_t *at, const u8 **val
 {
 	struct fdt_property property;
 
-	while (*at + sizeof(fdt32_t) <= size && fdt32_ld((const fdt32_t *)(const void *)(fdt + *at)) == FDT_NOP)
+	while (*at + sizeof(fdt32_t) <= size &&
+	       fdt32_ld((const fdt32_t *)(const void *)(fdt + *at)) == FDT_NOP)
 		*at += sizeof(fdt32_t);
 	if (*at + sizeof(property) > size)
 		return false;
@@ -260,8 +267,8 @@ int kho_open(struct kho *kho, struct source *source, u64 fdt_phys, struct report
 	if (ret == -IOMMUSER_EUNMAPPED)
 		kho_note(report, IOMMUSER_FINDING_KHO_NODE_UNREADABLE, fdt_phys, 0, 0);
 	if (ret == -IOMMUSER_ECORRUPT)
-		kho_note_name(report, IOMMUSER_FINDING_KHO_FDT_UNSOUND, fdt_phys, (u64)-blob.error, 0,
-			      fdt_strerror(blob.error), strlen(fdt_strerror(blob.error)));
+		kho_note_name(report, IOMMUSER_FINDING_KHO_FDT_UNSOUND, fdt_phys, (u64)-blob.error,
+			      0, fdt_strerror(blob.error), strlen(fdt_strerror(blob.error)));
 	if (!ret)
 		ret = parse(kho, &blob, source, report);
 	fdt_blob_free(&blob);

@@ -57,8 +57,8 @@ static void read_luo(struct kho_candidate *candidate, const struct kho *kho, str
 	const struct kho_subtree *subtree = kho_find_subtree(kho, KHO_LUO_SUBTREE);
 
 	if (subtree && subtree->valid)
-		candidate->has_liveupdate_num = luo_peek_number(source, subtree->phys, subtree->size,
-								&candidate->liveupdate_num);
+		candidate->has_liveupdate_num = luo_peek_number(
+			source, subtree->phys, subtree->size, &candidate->liveupdate_num);
 }
 
 static int examine(struct kho_candidate *candidate, struct source *source, u64 max_nodes)
@@ -72,7 +72,8 @@ static int examine(struct kho_candidate *candidate, struct source *source, u64 m
 	if (!ret) {
 		kho.max_nodes = max_nodes;
 		memcpy(candidate->compatible, kho.compatible, sizeof(candidate->compatible));
-		candidate->soundness = kho.revision == KHO_REVISION_UNKNOWN ? KHO_FDT_FOREIGN : KHO_SOUND;
+		candidate->soundness = kho.revision == KHO_REVISION_UNKNOWN ? KHO_FDT_FOREIGN :
+									      KHO_SOUND;
 		candidate->self_reference = kho_preserves_page(&kho, source, candidate->phys);
 		candidate->has_kexec_count = kho.metadata.present;
 		candidate->kexec_count = kho.metadata.kexec_count;
@@ -145,7 +146,8 @@ static int search_memory(struct search *search, void (*progress)(void *ctx, u64 
 
 	for (; source_next_range(search->source, from, &start, &end) && end > start; from = end) {
 		start = (start + page_size - 1) & ~(page_size - 1);
-		for (; start < end && end - start >= page_size; start += page_size, bytes += page_size) {
+		for (; start < end && end - start >= page_size;
+		     start += page_size, bytes += page_size) {
 			if (progress && !(bytes % PROGRESS_STEP))
 				progress(ctx, bytes);
 			if (!looks_like_root(search->source, start, search->page_shift))

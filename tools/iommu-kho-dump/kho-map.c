@@ -48,7 +48,8 @@ int kho_walk_node(struct kho_walk *walk, u64 slot, u64 phys, u64 size)
 	if (ret == 1)
 		return leave_out(walk, IOMMUSER_FINDING_KHO_NODE_REPEATED, slot, phys, 0);
 	if (ret == -IOMMUSER_ENOSPC) {
-		leave_out(walk, IOMMUSER_FINDING_KHO_MAP_TOO_LARGE, slot, walk->seen.nr, walk->seen.max);
+		leave_out(walk, IOMMUSER_FINDING_KHO_MAP_TOO_LARGE, slot, walk->seen.nr,
+			  walk->seen.max);
 		return KHO_WALK_STOP;
 	}
 	if (ret)
@@ -95,7 +96,8 @@ int kho_walk_blocks(struct kho_walk *walk, u64 slot, struct kho_run run)
 	}
 	walk->max_bytes -= run.nr << shift;
 	if (scratch_overlap(walk->kho, run.phys, run.nr << shift, &region))
-		kho_note(walk->report, IOMMUSER_FINDING_KHO_SCRATCH_OVERLAP, slot, run.phys, region);
+		kho_note(walk->report, IOMMUSER_FINDING_KHO_SCRATCH_OVERLAP, slot, run.phys,
+			 region);
 	walk->stats->nr_blocks += run.nr;
 	ret = walk->run(walk->ctx, &run);
 	if (ret == -IOMMUSER_ENOSPC) {
@@ -120,7 +122,8 @@ static u64 next_bit(const u64 *words, u64 bits, u64 bit, bool set)
 	return bits;
 }
 
-int kho_walk_bitmap(struct kho_walk *walk, u64 bitmap, const u64 *words, u64 bits, u64 phys, u32 order)
+int kho_walk_bitmap(struct kho_walk *walk, u64 bitmap, const u64 *words, u64 bits, u64 phys,
+		    u32 order)
 {
 	u32 shift = walk->kho->page_shift + order;
 	u64 first, end;
@@ -129,17 +132,19 @@ int kho_walk_bitmap(struct kho_walk *walk, u64 bitmap, const u64 *words, u64 bit
 	for (first = next_bit(words, bits, 0, true); first < bits && !ret;
 	     first = next_bit(words, bits, end, true)) {
 		end = next_bit(words, bits, first, false);
-		ret = kho_walk_blocks(walk, bitmap + first / 64 * sizeof(u64), (struct kho_run){
-			.phys = phys + (first << shift),
-			.order = order,
-			.nr = end - first,
-		});
+		ret = kho_walk_blocks(walk, bitmap + first / 64 * sizeof(u64),
+				      (struct kho_run){
+					      .phys = phys + (first << shift),
+					      .order = order,
+					      .nr = end - first,
+				      });
 	}
 	return ret;
 }
 
 int kho_walk_map(const struct kho *kho, struct source *source, struct report *report,
-		 int (*run)(void *ctx, const struct kho_run *run), void *ctx, struct kho_map_stats *stats)
+		 int (*run)(void *ctx, const struct kho_run *run), void *ctx,
+		 struct kho_map_stats *stats)
 {
 	struct kho_walk walk = {
 		.kho = kho,

@@ -43,7 +43,8 @@ int kho_walk_read(struct kho_walk *walk, u64 phys, void *buffer, size_t size);
 /** kho_walk_blocks - check blocks and hand on those that are possible; 0 or an error */
 int kho_walk_blocks(struct kho_walk *walk, u64 slot, struct kho_run run);
 /** kho_walk_bitmap - hand on the runs of a bitmap of @bits bits, bit 0 standing for the block at @phys */
-int kho_walk_bitmap(struct kho_walk *walk, u64 bitmap, const u64 *words, u64 bits, u64 phys, u32 order);
+int kho_walk_bitmap(struct kho_walk *walk, u64 bitmap, const u64 *words, u64 bits, u64 phys,
+		    u32 order);
 
 int kho_walk_chunks(struct kho_walk *walk);
 int kho_walk_radix(struct kho_walk *walk);

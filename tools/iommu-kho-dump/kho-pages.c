@@ -29,11 +29,12 @@ static int add_run(void *ctx, const struct kho_run *run)
 	u64 overlap = 0;
 	int ret;
 
-	ret = block_map_add(build->map, run->phys, 1ULL << (build->page_shift + run->order), run->nr,
-			    &overlap);
+	ret = block_map_add(build->map, run->phys, 1ULL << (build->page_shift + run->order),
+			    run->nr, &overlap);
 	if (ret <= 0)
 		return ret;
-	kho_note(build->report, IOMMUSER_FINDING_KHO_BLOCKS_OVERLAP, overlap, run->phys, run->order);
+	kho_note(build->report, IOMMUSER_FINDING_KHO_BLOCKS_OVERLAP, overlap, run->phys,
+		 run->order);
 	return 0;
 }
 
@@ -43,7 +44,8 @@ static int add_carried(struct block_map *map, struct source *source, bool *compl
 	int ret;
 
 	while (source_next_preserved(source, &cursor, &phys, &length)) {
-		if (phys >= PHYS_END || length > PHYS_END - phys || ((phys | length) & (SMALL_PAGE - 1))) {
+		if (phys >= PHYS_END || length > PHYS_END - phys ||
+		    ((phys | length) & (SMALL_PAGE - 1))) {
 			*complete = false;
 			continue;
 		}
@@ -154,8 +156,9 @@ static void check_subtrees(struct kho_pages *pages, const struct kho *kho, struc
 		if (!subtree->valid)
 			continue;
 		if (kho_pages_preserved(pages, subtree->phys, subtree->size, &missing) == KHO_NO)
-			kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_NOT_PRESERVED, subtree->phys,
-				      missing, subtree->size, subtree->name, sizeof(subtree->name));
+			kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_NOT_PRESERVED,
+				      subtree->phys, missing, subtree->size, subtree->name,
+				      sizeof(subtree->name));
 		kho_pages_visit(pages, subtree->phys, subtree->size);
 	}
 }
@@ -174,8 +177,9 @@ static void check_roots(struct kho_pages *pages, const struct kho *kho, struct r
 		const struct kho_reserved *region = &kho->reserved[i];
 
 		if (kho_pages_preserved(pages, region->phys, region->size, &missing) == KHO_NO)
-			kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_NOT_PRESERVED, region->phys,
-				      missing, region->size, region->name, sizeof(region->name));
+			kho_note_name(report, IOMMUSER_FINDING_KHO_SUBTREE_NOT_PRESERVED,
+				      region->phys, missing, region->size, region->name,
+				      sizeof(region->name));
 		else
 			/* Only explains pages, so that there may be no room doesn't matter. */
 			(void)iommuser_pageset_add(&pages->set, IOMMUSER_MAPPED, region->phys,
@@ -247,7 +251,8 @@ u64 kho_pages_block(struct kho_pages *pages, u64 phys)
 	if (!pages || !pages->has_blocks)
 		return 0;
 	length = block_map_length(&pages->blocks, phys);
-	if (length && !iommuser_pageset_contains(&pages->set, IOMMUSER_PRESERVED, phys, length, &missing))
+	if (length &&
+	    !iommuser_pageset_contains(&pages->set, IOMMUSER_PRESERVED, phys, length, &missing))
 		length = missing - phys;
 	return length;
 }

@@ -25,7 +25,9 @@ struct frame {
 /* Bits of a key below the index at @level; level 0 are the leaves. */
 static u32 level_shift(u32 page_shift, u32 level)
 {
-	return level ? KHO_RADIX_LEAF_BITS(page_shift) + (level - 1) * KHO_RADIX_TABLE_BITS(page_shift) : 0;
+	return level ? KHO_RADIX_LEAF_BITS(page_shift) +
+			       (level - 1) * KHO_RADIX_TABLE_BITS(page_shift) :
+		       0;
 }
 
 static u64 make_key(u32 page_shift, u64 phys, u32 order)
@@ -42,8 +44,10 @@ static enum kho_answer look_up(const struct kho *kho, struct source *source, u32
 	u64 phys = kho->map, index, word;
 
 	for (level = depth - 1; level; level--) {
-		index = key >> level_shift(shift, level) & ((1ULL << KHO_RADIX_TABLE_BITS(shift)) - 1);
-		if (source_read(source, phys + index * sizeof(u64), &phys, sizeof(phys)) != SOURCE_OK)
+		index = key >> level_shift(shift, level) &
+			((1ULL << KHO_RADIX_TABLE_BITS(shift)) - 1);
+		if (source_read(source, phys + index * sizeof(u64), &phys, sizeof(phys)) !=
+		    SOURCE_OK)
 			return KHO_UNKNOWN;
 		if (!phys)
 			return KHO_NO;
@@ -120,8 +124,8 @@ static int walk_leaf(struct kho_walk *walk, const struct frame *leaf)
 	order = KHO_RADIX_ORDER_0_BIT(page_shift) - top;
 	/* The order's bit falls off the upper end. */
 	phys = leaf->prefix << (page_shift + order);
-	return kho_walk_bitmap(walk, leaf->phys, leaf->words, 1ULL << KHO_RADIX_LEAF_BITS(page_shift), phys,
-			       order);
+	return kho_walk_bitmap(walk, leaf->phys, leaf->words,
+			       1ULL << KHO_RADIX_LEAF_BITS(page_shift), phys, order);
 }
 
 /* 1: descend; 0: leave this entry out */
@@ -131,12 +135,14 @@ static int check_key(struct kho_walk *walk, const struct frame *frame, u64 slot,
 	bool is_short = walk->stats->depth != (u32)KHO_RADIX_DEPTH(walk->kho->page_shift);
 
 	if (prefix >> order_0_bit > 1) {
-		kho_note(walk->report, IOMMUSER_FINDING_KHO_KEY_INVALID, slot, prefix, 1ULL << order_0_bit);
+		kho_note(walk->report, IOMMUSER_FINDING_KHO_KEY_INVALID, slot, prefix,
+			 1ULL << order_0_bit);
 		return 0;
 	}
 	/* K2: the bit of order 0 was lost, and what is here can be of any order. */
 	if (is_short && frame->phys == walk->kho->map && !prefix) {
-		kho_note(walk->report, IOMMUSER_FINDING_KHO_KEY_INVALID, slot, prefix, 1ULL << order_0_bit);
+		kho_note(walk->report, IOMMUSER_FINDING_KHO_KEY_INVALID, slot, prefix,
+			 1ULL << order_0_bit);
 		walk->stats->complete = false;
 		return 0;
 	}

@@ -45,22 +45,26 @@ static bool region_possible(const struct kho_scratch *region)
 	return region->size && region->phys < PHYS_END && region->size <= PHYS_END - region->phys;
 }
 
-static void add_region(struct kho *kho, u64 at, const struct kho_scratch_ser *ser, struct report *report)
+static void add_region(struct kho *kho, u64 at, const struct kho_scratch_ser *ser,
+		       struct report *report)
 {
 	struct kho_scratch region = { ser->addr, ser->size };
 
 	if (!region_valid(kho, &region))
-		kho_note(report, IOMMUSER_FINDING_KHO_SCRATCH_INVALID, at, region.phys, region.size);
+		kho_note(report, IOMMUSER_FINDING_KHO_SCRATCH_INVALID, at, region.phys,
+			 region.size);
 	if (region_possible(&region))
 		kho->scratch[kho->nr_scratch++] = region;
 }
 
-int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size, struct report *report)
+int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size,
+		     struct report *report)
 {
 	struct kho_scratch_ser ser;
 	u64 nr = size / sizeof(ser), i;
 
-	if (!nr || size % sizeof(ser) || nr > KHO_MAX_SCRATCH || phys >= PHYS_END - size || (phys & 7))
+	if (!nr || size % sizeof(ser) || nr > KHO_MAX_SCRATCH || phys >= PHYS_END - size ||
+	    (phys & 7))
 		return -IOMMUSER_EINVAL;
 	free(kho->scratch);
 	kho->nr_scratch = 0;
@@ -85,8 +89,8 @@ static bool hand_off_matches(const struct kho *kho, const struct kho_setup_data_
 	return node->fdt_addr == kho->fdt_phys && node->fdt_size == 1ULL << kho->page_shift &&
 	       node->scratch_size &&
 	       node->scratch_size <= KHO_MAX_SCRATCH * sizeof(struct kho_scratch_ser) &&
-	       !(node->scratch_size % sizeof(struct kho_scratch_ser)) && !(node->scratch_addr & 7) &&
-	       node->scratch_addr < PHYS_END - node->scratch_size;
+	       !(node->scratch_size % sizeof(struct kho_scratch_ser)) &&
+	       !(node->scratch_addr & 7) && node->scratch_addr < PHYS_END - node->scratch_size;
 }
 
 /*
@@ -138,7 +142,8 @@ static bool is_params(u64 at, u64 word)
 static void search_page(struct search *search, u64 start)
 {
 	const u64 head = offsetof(struct kho_setup_data_ser, type);
-	const u64 body = sizeof(struct kho_setup_data_ser) - offsetof(struct kho_setup_data_ser, fdt_addr);
+	const u64 body =
+		sizeof(struct kho_setup_data_ser) - offsetof(struct kho_setup_data_ser, fdt_addr);
 	u64 page_size = 1ULL << search->kho->page_shift, at;
 	const u64 *words;
 
@@ -190,8 +195,8 @@ static bool in_place(const struct search *search, u64 phys)
 	return false;
 }
 
-enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys, u64 *size,
-				   void (*progress)(void *ctx, u64 bytes), void *ctx)
+enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys,
+				   u64 *size, void (*progress)(void *ctx, u64 bytes), void *ctx)
 {
 	u64 page_size = 1ULL << kho->page_shift;
 	u64 from = 0, start, end, bytes = 0;

@@ -189,7 +189,8 @@ struct kho_map_stats {
  * not known; -IOMMUSER_ENOMEM.
  */
 int kho_walk_map(const struct kho *kho, struct source *source, struct report *report,
-		 int (*run)(void *ctx, const struct kho_run *run), void *ctx, struct kho_map_stats *stats);
+		 int (*run)(void *ctx, const struct kho_run *run), void *ctx,
+		 struct kho_map_stats *stats);
 
 /**
  * kho_preserves_page - is a page of the image's size preserved as a block of its own?
@@ -270,7 +271,8 @@ u64 kho_pages_block(struct kho_pages *pages, u64 phys);
  * Return: 0; -IOMMUSER_EINVAL for a size or address that is not possible;
  * -IOMMUSER_EUNMAPPED; -IOMMUSER_ENOMEM.
  */
-int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size, struct report *report);
+int kho_load_scratch(struct kho *kho, struct source *source, u64 phys, u64 size,
+		     struct report *report);
 
 /** enum kho_hand_off - how far x86's hand-off of an FDT has come */
 enum kho_hand_off {
@@ -287,8 +289,8 @@ enum kho_hand_off {
  *
  * This reads the whole image.
  */
-enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys, u64 *size,
-				   void (*progress)(void *ctx, u64 bytes), void *ctx);
+enum kho_hand_off kho_find_scratch(const struct kho *kho, struct source *source, u64 *phys,
+				   u64 *size, void (*progress)(void *ctx, u64 bytes), void *ctx);
 
 /**
  * kho_locate - find the page of a root FDT of which only the bytes are known
@@ -380,8 +382,8 @@ static inline void kho_note(struct report *report, enum iommuser_finding_id id, 
 		report_add(report, id, phys, found, expected, NULL, 0);
 }
 
-static inline void kho_note_name(struct report *report, enum iommuser_finding_id id, u64 phys, u64 found,
-				 u64 expected, const char *name, size_t size)
+static inline void kho_note_name(struct report *report, enum iommuser_finding_id id, u64 phys,
+				 u64 found, u64 expected, const char *name, size_t size)
 {
 	if (report)
 		report_add(report, id, phys, found, expected, name, size);

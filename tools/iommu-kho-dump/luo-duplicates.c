@@ -54,8 +54,8 @@ static int by_flb_name(const void *a, const void *b)
 static bool handler_known(const char *compatible)
 {
 	static const char *const handlers[] = {
-		MEMFD_V1_COMPATIBLE, MEMFD_V2_COMPATIBLE, "iommufd-v1", "vfio-pci-v1",
-		"iommuser-iommufd-v1", "iommuser-vfio-pci-v1",
+		MEMFD_V1_COMPATIBLE, MEMFD_V2_COMPATIBLE,   "iommufd-v1",
+		"vfio-pci-v1",	     "iommuser-iommufd-v1", "iommuser-vfio-pci-v1",
 	};
 	size_t i;
 
@@ -113,8 +113,9 @@ static int check_flb_names(struct luo_reader *reader, const struct luo_state *lu
 		if (strcmp(sorted[i]->name, sorted[first]->name))
 			first = i;
 		else if (sorted[i]->name[0])
-			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_DUPLICATE, sorted[i]->phys,
-				      sorted[first]->phys, 0, sorted[i]->name, sizeof(sorted[i]->name));
+			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_DUPLICATE,
+				      sorted[i]->phys, sorted[first]->phys, 0, sorted[i]->name,
+				      sizeof(sorted[i]->name));
 	}
 	free(sorted);
 	return 0;
@@ -142,7 +143,8 @@ static void check_data(struct luo_reader *reader, struct luo_file **sorted, size
 	for (i = 0; i < nr; i++) {
 		bool same_handler = i && !strcmp(sorted[i]->compatible, sorted[first]->compatible);
 
-		if (!same_handler && is_text(sorted[i]->compatible) && !handler_known(sorted[i]->compatible))
+		if (!same_handler && is_text(sorted[i]->compatible) &&
+		    !handler_known(sorted[i]->compatible))
 			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_HANDLER_UNKNOWN,
 				      sorted[i]->phys, 0, 0, sorted[i]->compatible,
 				      sizeof(sorted[i]->compatible));
@@ -154,8 +156,8 @@ static void check_data(struct luo_reader *reader, struct luo_file **sorted, size
 		if (!sorted[i]->data || !handler_known(sorted[i]->compatible))
 			continue;
 		sorted[i]->is_duplicate = true;
-		luo_note(reader, IOMMUSER_FINDING_LUO_DATA_DUPLICATE, sorted[i]->phys, sorted[i]->data,
-			 sorted[first]->phys);
+		luo_note(reader, IOMMUSER_FINDING_LUO_DATA_DUPLICATE, sorted[i]->phys,
+			 sorted[i]->data, sorted[first]->phys);
 	}
 }
 

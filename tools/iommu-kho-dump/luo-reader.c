@@ -61,7 +61,8 @@ static int check_block(struct luo_reader *reader, struct luo_sequence *sequence,
 		return 0;
 	sequence->complete = false;
 	if (!luo_address_possible(phys, luo_page_size(reader), luo_page_size(reader))) {
-		luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, slot, phys, luo_page_size(reader));
+		luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, slot, phys,
+			 luo_page_size(reader));
 		return 0;
 	}
 	if (nr_blocks >= KHO_BLOCK_MAX_BLOCKS) {
@@ -75,14 +76,16 @@ static int check_block(struct luo_reader *reader, struct luo_sequence *sequence,
 	if (ret == 1)
 		luo_note(reader, IOMMUSER_FINDING_LUO_CHAIN_CYCLE, slot, phys, 0);
 	else if (ret)
-		luo_note(reader, IOMMUSER_FINDING_LUO_TOO_LARGE, slot, reader->seen.nr, reader->seen.max);
+		luo_note(reader, IOMMUSER_FINDING_LUO_TOO_LARGE, slot, reader->seen.nr,
+			 reader->seen.max);
 	if (ret)
 		return 0;
 	luo_claim(reader, phys, luo_page_size(reader));
 	return 1;
 }
 
-static u64 usable_count(struct luo_reader *reader, struct luo_sequence *sequence, u64 phys, u64 count)
+static u64 usable_count(struct luo_reader *reader, struct luo_sequence *sequence, u64 phys,
+			u64 count)
 {
 	u64 capacity = KHO_BLOCK_CAPACITY(reader->page_shift, sequence->record_size);
 
@@ -118,7 +121,8 @@ static int read_blocks(struct luo_reader *reader, struct luo_sequence *sequence,
 		sound = sound && (count || !block->count);
 		sequence->complete = true;
 		sequence->nr_found += count;
-		ret = each_record(sequence, phys + sizeof(*block), page + sizeof(*block), count, each, ctx);
+		ret = each_record(sequence, phys + sizeof(*block), page + sizeof(*block), count,
+				  each, ctx);
 		if (ret)
 			return ret;
 	}
@@ -162,7 +166,8 @@ static int check_array(struct luo_reader *reader, const struct luo_sequence *seq
 	if (ret == -IOMMUSER_ENOMEM)
 		return ret;
 	if (ret) {
-		luo_note(reader, IOMMUSER_FINDING_LUO_CHAIN_CYCLE, sequence->slot, sequence->phys, 0);
+		luo_note(reader, IOMMUSER_FINDING_LUO_CHAIN_CYCLE, sequence->slot, sequence->phys,
+			 0);
 		return 0;
 	}
 	luo_claim(reader, sequence->phys, length);

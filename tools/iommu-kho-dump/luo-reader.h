@@ -116,7 +116,8 @@ int luo_read_vmalloc(struct luo_reader *reader, const struct kho_vmalloc_ser *ar
 		     int (*piece)(void *ctx, u64 phys, u64 length), void *ctx, bool *complete);
 
 /** luo_vmalloc_valid - is the descriptor possible? A finding when it isn't */
-bool luo_vmalloc_valid(const struct luo_reader *reader, const struct kho_vmalloc_ser *area, u64 phys);
+bool luo_vmalloc_valid(const struct luo_reader *reader, const struct kho_vmalloc_ser *area,
+		       u64 phys);
 
 /** luo_read_memfd - read a memfd's struct and folios into @file->memfd; 0 or -IOMMUSER_ENOMEM */
 int luo_read_memfd(struct luo_reader *reader, struct luo_file *file, u32 version);

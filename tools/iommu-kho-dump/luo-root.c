@@ -24,10 +24,8 @@ static const char *const components[] = { KHO_BLOCK_V1_COMPATIBLE, KHO_VMALLOC_V
 static enum luo_revision find_revision(const char *compatible, bool is_fdt)
 {
 	static const char *const revisions[] = {
-		[LUO_REVISION_V1] = LUO_V1_COMPATIBLE,
-		[LUO_REVISION_V2] = LUO_V2_COMPATIBLE,
-		[LUO_REVISION_V3] = LUO_V3_COMPATIBLE,
-		[LUO_REVISION_V4] = LUO_V4_COMPATIBLE,
+		[LUO_REVISION_V1] = LUO_V1_COMPATIBLE, [LUO_REVISION_V2] = LUO_V2_COMPATIBLE,
+		[LUO_REVISION_V3] = LUO_V3_COMPATIBLE, [LUO_REVISION_V4] = LUO_V4_COMPATIBLE,
 		[LUO_REVISION_V5] = LUO_V5_COMPATIBLE,
 	};
 	enum luo_revision revision;
@@ -42,21 +40,21 @@ static enum luo_revision find_revision(const char *compatible, bool is_fdt)
 
 static int invalid(struct luo_reader *reader, u64 phys, u64 found, u64 expected, const char *what)
 {
-	kho_note_name(reader->report, IOMMUSER_FINDING_LUO_STATE_INVALID, phys, found, expected, what,
-		      strlen(what));
+	kho_note_name(reader->report, IOMMUSER_FINDING_LUO_STATE_INVALID, phys, found, expected,
+		      what, strlen(what));
 	return -IOMMUSER_ECORRUPT;
 }
 
 static int unknown(struct luo_reader *reader, u64 phys, const struct luo_root *root)
 {
-	kho_note_name(reader->report, IOMMUSER_FINDING_LUO_COMPATIBLE_UNKNOWN, phys, 0, 0, root->compatible,
-		      sizeof(root->compatible));
+	kho_note_name(reader->report, IOMMUSER_FINDING_LUO_COMPATIBLE_UNKNOWN, phys, 0, 0,
+		      root->compatible, sizeof(root->compatible));
 	return -IOMMUSER_EUNKNOWN;
 }
 
 /* A child of a luo-v1 FDT: 1 when it has the address, 0 when there is no such child. */
-static int read_v1_child(const struct fdt_blob *blob, const char *name, const char *const *compatibles,
-			 const char *const *properties, u64 *phys)
+static int read_v1_child(const struct fdt_blob *blob, const char *name,
+			 const char *const *compatibles, const char *const *properties, u64 *phys)
 {
 	char compatible[MAX_COMPATIBLE];
 	bool known = false;
@@ -77,7 +75,8 @@ static int read_v1_child(const struct fdt_blob *blob, const char *name, const ch
 	return -IOMMUSER_ECORRUPT;
 }
 
-static int read_v1(struct luo_reader *reader, u64 phys, const struct fdt_blob *blob, struct luo_root *root)
+static int read_v1(struct luo_reader *reader, u64 phys, const struct fdt_blob *blob,
+		   struct luo_root *root)
 {
 	static const char *const session_compatibles[] = { LUO_V1_SESSION_V2_COMPATIBLE,
 							   LUO_V1_SESSION_V1_COMPATIBLE, NULL };
@@ -95,7 +94,8 @@ static int read_v1(struct luo_reader *reader, u64 phys, const struct fdt_blob *b
 	if (ret <= 0)
 		return invalid(reader, phys, 0, sizeof(u64), LUO_V1_SESSION_NODE);
 	/* The first kernels with luo-v1 had no FLBs. */
-	ret = read_v1_child(blob, LUO_V1_FLB_NODE, flb_compatibles, flb_properties, &root->flbs_phys);
+	ret = read_v1_child(blob, LUO_V1_FLB_NODE, flb_compatibles, flb_properties,
+			    &root->flbs_phys);
 	if (ret < 0)
 		return invalid(reader, phys, 0, sizeof(u64), LUO_V1_FLB_NODE);
 	return 0;
@@ -108,7 +108,8 @@ static void take_state(struct luo_root *root, const struct luo_v2_ser *ser)
 	root->flbs_phys = ser->flbs_pa;
 }
 
-static int read_v2(struct luo_reader *reader, u64 phys, const struct fdt_blob *blob, struct luo_root *root)
+static int read_v2(struct luo_reader *reader, u64 phys, const struct fdt_blob *blob,
+		   struct luo_root *root)
 {
 	struct luo_v2_ser ser;
 	u64 header;

@@ -73,11 +73,12 @@ static int add_session(void *ctx, u64 phys, const void *record)
 		return -IOMMUSER_ENOMEM;
 	luo->sessions = sessions;
 	sessions += luo->nr_sessions++;
-	*sessions = (struct luo_session){ .phys = phys, .files_phys = ser->files, .count = ser->count };
+	*sessions =
+		(struct luo_session){ .phys = phys, .files_phys = ser->files, .count = ser->count };
 	memcpy(sessions->name, ser->name, sizeof(ser->name));
 	if (!text_valid(ser->name, sizeof(ser->name)))
-		kho_note_name(collector->reader->report, IOMMUSER_FINDING_LUO_SESSION_NAME, phys, 0, 0,
-			      ser->name, sizeof(ser->name));
+		kho_note_name(collector->reader->report, IOMMUSER_FINDING_LUO_SESSION_NAME, phys, 0,
+			      0, ser->name, sizeof(ser->name));
 	return 0;
 }
 
@@ -100,8 +101,8 @@ static int add_file(void *ctx, u64 phys, const void *record)
 	*files = (struct luo_file){ .phys = phys, .data = ser->data, .token = ser->token };
 	memcpy(files->compatible, ser->compatible, sizeof(ser->compatible));
 	if (!text_valid(ser->compatible, sizeof(ser->compatible)))
-		kho_note_name(collector->reader->report, IOMMUSER_FINDING_LUO_FILE_COMPATIBLE, phys, 0, 0,
-			      ser->compatible, sizeof(ser->compatible));
+		kho_note_name(collector->reader->report, IOMMUSER_FINDING_LUO_FILE_COMPATIBLE, phys,
+			      0, 0, ser->compatible, sizeof(ser->compatible));
 	return 0;
 }
 
@@ -150,8 +151,8 @@ static int read_sessions(struct luo_reader *reader, struct luo_state *luo)
 	if (!sequence.in_blocks && sequence.phys) {
 		luo->sessions_complete = false;
 		if (!luo_address_possible(sequence.phys, sizeof(header), luo_page_size(reader))) {
-			luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, luo->phys, sequence.phys,
-				 luo_page_size(reader));
+			luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, luo->phys,
+				 sequence.phys, luo_page_size(reader));
 			return 0;
 		}
 		if (!luo_read(reader, sequence.phys, &header, sizeof(header)))
@@ -187,8 +188,8 @@ static int read_files(struct luo_reader *reader, struct luo_state *luo, struct l
 	ret = finish_sequence(&sequence, ret);
 	/* K12: the next kernel counts, too, and gives up on the session. */
 	if (sequence.complete && sequence.nr_found != session->count) {
-		luo_note(reader, IOMMUSER_FINDING_LUO_COUNT_MISMATCH, session->phys, sequence.nr_found,
-			 session->count);
+		luo_note(reader, IOMMUSER_FINDING_LUO_COUNT_MISMATCH, session->phys,
+			 sequence.nr_found, session->count);
 		sequence.complete = false;
 	}
 	session->complete = sequence.complete;
@@ -230,10 +231,12 @@ static int read_flbs(struct luo_reader *reader, struct luo_state *luo)
 	if (!luo_read(reader, phys, &header, sizeof(header)))
 		return 0;
 	if (header.pgcnt != LUO_FLB_PAGES)
-		luo_note(reader, IOMMUSER_FINDING_LUO_FLB_PAGE_COUNT, phys, header.pgcnt, LUO_FLB_PAGES);
+		luo_note(reader, IOMMUSER_FINDING_LUO_FLB_PAGE_COUNT, phys, header.pgcnt,
+			 LUO_FLB_PAGES);
 	/* K15: Linux doesn't check the count and reads past the page. */
 	if (header.count > sequence.capacity) {
-		luo_note(reader, IOMMUSER_FINDING_LUO_FLB_COUNT, phys, header.count, sequence.capacity);
+		luo_note(reader, IOMMUSER_FINDING_LUO_FLB_COUNT, phys, header.count,
+			 sequence.capacity);
 		luo_claim(reader, phys, luo_page_size(reader));
 		return 0;
 	}
@@ -294,8 +297,8 @@ static void check_flb_users(struct luo_reader *reader, const struct luo_state *l
 		flb = &luo->flbs[i];
 		users = luo->sessions_complete ? count_users(luo, flb->name) : 1;
 		if (users_wrong(luo, flb, users))
-			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_USERS, flb->phys, flb->count,
-				      users, flb->name, sizeof(flb->name));
+			kho_note_name(reader->report, IOMMUSER_FINDING_LUO_FLB_USERS, flb->phys,
+				      flb->count, users, flb->name, sizeof(flb->name));
 	}
 }
 
@@ -336,8 +339,8 @@ static int read_state(struct luo_reader *reader, struct luo_state *luo)
 	return read_memfds(reader, luo);
 }
 
-int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size, struct kho_pages *pages,
-	     bool keep_extents, struct report *report)
+int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size,
+	     struct kho_pages *pages, bool keep_extents, struct report *report)
 {
 	struct luo_reader reader = {
 		.source = source,

@@ -23,7 +23,7 @@ enum luo_revision {
 /** enum memfd_length - what tells how long a folio is */
 enum memfd_length {
 	MEMFD_LENGTH_BLOCK, /* the preserved block that it is */
-	MEMFD_LENGTH_PAGE, /* nothing: blocks are not known, one page is certain */
+	MEMFD_LENGTH_PAGE,  /* nothing: blocks are not known, one page is certain */
 };
 
 /**
@@ -173,8 +173,8 @@ struct luo_state {
  * -IOMMUSER_ECORRUPT, -IOMMUSER_EUNKNOWN when the blob itself is missing,
  * unsound, or of an unknown revision (each with a finding); -IOMMUSER_ENOMEM.
  */
-int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size, struct kho_pages *pages,
-	     bool keep_extents, struct report *report);
+int luo_open(struct luo_state *luo, struct source *source, u64 phys, u64 size,
+	     struct kho_pages *pages, bool keep_extents, struct report *report);
 void luo_close(struct luo_state *luo);
 
 /** luo_peek_number - read liveupdate_num alone; false when that isn't possible */

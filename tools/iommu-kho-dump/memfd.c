@@ -84,8 +84,8 @@ static u64 folio_length(struct folio_walk *walk, u64 record, u64 phys)
 		return length;
 	walk->sum_certain = false;
 	if (reader->pages && reader->pages->has_blocks ?
-	    reader->pages->complete :
-	    kho_pages_preserved(reader->pages, phys, luo_page_size(reader), NULL) == KHO_NO)
+		    reader->pages->complete :
+		    kho_pages_preserved(reader->pages, phys, luo_page_size(reader), NULL) == KHO_NO)
 		luo_note(reader, IOMMUSER_FINDING_LUO_FOLIO_NOT_PRESERVED, record, phys, 0);
 	return luo_page_size(reader);
 }
@@ -104,11 +104,13 @@ static void mark_payload(struct luo_reader *reader, u64 record, u64 phys, u64 le
 static void check_index(struct folio_walk *walk, u64 record, u64 index, u64 pages)
 {
 	if (index >= walk->size_pages) {
-		luo_note(walk->reader, IOMMUSER_FINDING_LUO_FOLIO_INDEX, record, index, walk->size_pages);
+		luo_note(walk->reader, IOMMUSER_FINDING_LUO_FOLIO_INDEX, record, index,
+			 walk->size_pages);
 		return;
 	}
 	if (index < walk->next_index)
-		luo_note(walk->reader, IOMMUSER_FINDING_LUO_FOLIO_INDEX, record, index, walk->next_index);
+		luo_note(walk->reader, IOMMUSER_FINDING_LUO_FOLIO_INDEX, record, index,
+			 walk->next_index);
 	if (index + pages > walk->next_index)
 		walk->next_index = index + pages;
 }
@@ -195,7 +197,8 @@ static void check_count(struct folio_walk *walk, const struct kho_vmalloc_ser *a
 	walk->to_read = nr < room ? nr : room;
 	walk->sum_certain = false;
 	if (nr > room)
-		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_FOLIO_COUNT, walk->memfd->phys, nr, room);
+		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_FOLIO_COUNT, walk->memfd->phys,
+			 nr, room);
 	else if (((nr + per_page - 1) / per_page + step - 1) / step * step != area->total_pages)
 		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_FOLIO_COUNT, walk->memfd->phys,
 			 area->total_pages, (nr + per_page - 1) / per_page);
@@ -213,18 +216,19 @@ static void check_sum(const struct folio_walk *walk)
 	u64 pages = memfd->folios_bytes >> walk->reader->page_shift;
 
 	if (memfd->complete && walk->sum_certain && pages < walk->size_pages)
-		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_GAP, memfd->phys, memfd->folios_bytes,
-			 memfd->size);
+		luo_note(walk->reader, IOMMUSER_FINDING_LUO_MEMFD_GAP, memfd->phys,
+			 memfd->folios_bytes, memfd->size);
 }
 
-static int read_folios(struct luo_reader *reader, struct memfd *memfd, const struct kho_vmalloc_ser *area)
+static int read_folios(struct luo_reader *reader, struct memfd *memfd,
+		       const struct kho_vmalloc_ser *area)
 {
 	struct folio_walk walk = { .reader = reader, .memfd = memfd };
 	bool complete;
 	int ret;
 
-	walk.size_pages = (memfd->size >> reader->page_shift) +
-			  !!(memfd->size & (luo_page_size(reader) - 1));
+	walk.size_pages =
+		(memfd->size >> reader->page_shift) + !!(memfd->size & (luo_page_size(reader) - 1));
 	memfd->length_from = reader->pages && reader->pages->has_blocks ? MEMFD_LENGTH_BLOCK :
 									  MEMFD_LENGTH_PAGE;
 	if (!luo_vmalloc_valid(reader, area, memfd->phys))
@@ -238,7 +242,8 @@ static int read_folios(struct luo_reader *reader, struct memfd *memfd, const str
 	return ret;
 }
 
-static bool read_struct(struct luo_reader *reader, struct memfd *memfd, struct kho_vmalloc_ser *area)
+static bool read_struct(struct luo_reader *reader, struct memfd *memfd,
+			struct kho_vmalloc_ser *area)
 {
 	struct memfd_v1_ser v1;
 	struct memfd_v2_ser v2;
@@ -271,7 +276,8 @@ int luo_read_memfd(struct luo_reader *reader, struct luo_file *file, u32 version
 	struct memfd *memfd;
 
 	if (!luo_address_possible(file->data, size, sizeof(u64))) {
-		luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, file->phys, file->data, sizeof(u64));
+		luo_note(reader, IOMMUSER_FINDING_LUO_BLOCK_ADDRESS, file->phys, file->data,
+			 sizeof(u64));
 		return 0;
 	}
 	luo_claim(reader, file->data, size);

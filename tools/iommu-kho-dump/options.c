@@ -607,8 +607,8 @@ static enum options_result check_taken(const struct options *options)
 
 static enum options_result check_combination(const struct options *options)
 {
-	int ways = options->source.flat + !!options->source.nr_pieces +
-		   !!options->source.qemu_machine;
+	int ways =
+		options->source.flat + !!options->source.nr_pieces + !!options->source.qemu_machine;
 	bool has_handover = options->has_kho || options->has_luo || options->has_flb;
 	const struct command *command = options->command;
 	char message[160];

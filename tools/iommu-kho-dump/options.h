@@ -23,7 +23,7 @@ struct command;
 /** enum output_format - what is written to stdout */
 enum output_format {
 	FORMAT_TEXT,
-	FORMAT_JSON, /* one object, indented */
+	FORMAT_JSON,	   /* one object, indented */
 	FORMAT_JSON_LINES, /* one object on one line */
 	FORMAT_PROMETHEUS, /* a textfile of node_exporter */
 };
@@ -101,7 +101,7 @@ struct options {
 /** enum options_result - what to do next */
 enum options_result {
 	OPTIONS_RUN,
-	OPTIONS_DONE, /* --help or --version was answered */
+	OPTIONS_DONE,  /* --help or --version was answered */
 	OPTIONS_WRONG, /* a message was printed */
 };
 

@@ -25,11 +25,14 @@ static bool elf_probe(const u8 *head, size_t length)
 static int check_header(struct source *source, const Elf64_Ehdr *header)
 {
 	if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
-		return source_refuse(source, "an ELF file, but not of a 64-bit little-endian machine");
+		return source_refuse(source,
+				     "an ELF file, but not of a 64-bit little-endian machine");
 	if (header->e_type != ET_CORE)
-		return source_refuse(source, "an ELF file of type %u, not a memory dump", header->e_type);
+		return source_refuse(source, "an ELF file of type %u, not a memory dump",
+				     header->e_type);
 	if (header->e_phentsize != sizeof(Elf64_Phdr))
-		return source_refuse(source, "damaged ELF header: program headers of %u bytes", header->e_phentsize);
+		return source_refuse(source, "damaged ELF header: program headers of %u bytes",
+				     header->e_phentsize);
 	return 0;
 }
 
@@ -41,8 +44,11 @@ static int count_segments(struct source *source, const Elf64_Ehdr *header, u32 *
 	*nr = header->e_phnum;
 	if (header->e_phnum == PN_XNUM) {
 		if (!header->e_shoff)
-			return source_refuse(source, "damaged ELF header: no section with the number of segments");
-		if (source_file_read(source, &section, sizeof(section), header->e_shoff, "section header"))
+			return source_refuse(
+				source,
+				"damaged ELF header: no section with the number of segments");
+		if (source_file_read(source, &section, sizeof(section), header->e_shoff,
+				     "section header"))
 			return -1;
 		*nr = section.sh_info;
 	}
@@ -62,12 +68,14 @@ static u64 bytes_in_file(const struct source *source, u64 offset, u64 length)
 }
 
 /* The parts of a segment that are in the file: all of it, but for a flattened stream that leaves gaps. */
-static int add_segment(struct source *source, const Elf64_Phdr *segment, u64 length, size_t *allocated)
+static int add_segment(struct source *source, const Elf64_Phdr *segment, u64 length,
+		       size_t *allocated)
 {
 	u64 start = segment->p_offset, end = segment->p_offset + length;
 
 	if (!source->flattened)
-		return source_add_range(source, allocated, segment->p_paddr, segment->p_paddr + length, start);
+		return source_add_range(source, allocated, segment->p_paddr,
+					segment->p_paddr + length, start);
 	for (size_t i = source_find_extent(source, start); i < source->nr_extents; i++) {
 		u64 low = source->extents[i].start > start ? source->extents[i].start : start;
 		u64 high = source->extents[i].end < end ? source->extents[i].end : end;
@@ -75,8 +83,9 @@ static int add_segment(struct source *source, const Elf64_Phdr *segment, u64 len
 		if (low >= high)
 			break;
 		if (source->nr_ranges == MAX_RANGES)
-			return source_refuse(source, "the flattened stream cuts memory into more than %u parts",
-					     MAX_RANGES);
+			return source_refuse(
+				source, "the flattened stream cuts memory into more than %u parts",
+				MAX_RANGES);
 		if (source_add_range(source, allocated, segment->p_paddr + (low - start),
 				     segment->p_paddr + (high - start), low))
 			return -1;
@@ -92,13 +101,16 @@ static int take_load(struct source *source, u32 i, const Elf64_Phdr *segment, si
 	if (segment->p_paddr == UINT64_MAX || !length)
 		return 0;
 	if (segment->p_paddr >= SOURCE_PHYS_END || length > SOURCE_PHYS_END - segment->p_paddr)
-		return source_lose(source, "damaged: segment %u has 0x%llx bytes at physical address 0x%llx", i,
-				   (unsigned long long)length, (unsigned long long)segment->p_paddr);
+		return source_lose(
+			source, "damaged: segment %u has 0x%llx bytes at physical address 0x%llx",
+			i, (unsigned long long)length, (unsigned long long)segment->p_paddr);
 	if (bytes_in_file(source, segment->p_offset, length) < length) {
-		if (source_lose(source, "truncated: segment %u, for memory at 0x%llx, ends at offset %llu, the file at %llu",
-				i, (unsigned long long)segment->p_paddr,
-				(unsigned long long)(segment->p_offset + length),
-				(unsigned long long)source->file_size))
+		if (source_lose(
+			    source,
+			    "truncated: segment %u, for memory at 0x%llx, ends at offset %llu, the file at %llu",
+			    i, (unsigned long long)segment->p_paddr,
+			    (unsigned long long)(segment->p_offset + length),
+			    (unsigned long long)source->file_size))
 			return -1;
 		length = bytes_in_file(source, segment->p_offset, length);
 	}
@@ -124,10 +136,13 @@ static int take_page_size(struct source *source, const char *digits, const char 
 	while (digits < end && is_digit(*digits) && size <= UINT32_MAX)
 		size = size * 10 + (u64)(*digits++ - '0');
 	if (digits < end)
-		return source_lose(source, "damaged: the PAGESIZE of VMCOREINFO is no number of bytes");
+		return source_lose(source,
+				   "damaged: the PAGESIZE of VMCOREINFO is no number of bytes");
 	if (!page_shift_of(size, &source->page_shift))
-		return source_refuse(source, "the dump of a machine with pages of %llu bytes, which is not supported",
-				     (unsigned long long)size);
+		return source_refuse(
+			source,
+			"the dump of a machine with pages of %llu bytes, which is not supported",
+			(unsigned long long)size);
 	return 0;
 }
 
@@ -180,7 +195,8 @@ static int search_notes(struct source *source, const char *notes, size_t length)
 	struct elf_note note;
 
 	while (!source->page_shift && source_next_note(&notes, &length, &note))
-		if (note.name_length == sizeof(VMCOREINFO) && !memcmp(note.name, VMCOREINFO, sizeof(VMCOREINFO)) &&
+		if (note.name_length == sizeof(VMCOREINFO) &&
+		    !memcmp(note.name, VMCOREINFO, sizeof(VMCOREINFO)) &&
 		    take_vmcoreinfo(source, note.content, note.length))
 			return -1;
 	return 0;
@@ -237,7 +253,8 @@ static int take_segments(struct source *source, const Elf64_Phdr *segments, u32 
 			return -1;
 	}
 	if (loads > 1 && at_zero == loads)
-		return source_refuse(source, "the core dump of a process, not of a machine's memory");
+		return source_refuse(source,
+				     "the core dump of a process, not of a machine's memory");
 	if (!source->nr_ranges)
 		return source_refuse(source, "an ELF file without any memory in it");
 	return 0;
@@ -276,16 +293,20 @@ static void make_disjoint(struct source *source)
 }
 
 /* The program headers; those that the file does not have any more are all zero, and so no segments. */
-static int read_program_headers(struct source *source, const Elf64_Ehdr *header, Elf64_Phdr *segments, u32 nr)
+static int read_program_headers(struct source *source, const Elf64_Ehdr *header,
+				Elf64_Phdr *segments, u32 nr)
 {
-	u64 length = nr * sizeof(*segments), present = bytes_in_file(source, header->e_phoff, length);
+	u64 length = nr * sizeof(*segments),
+	    present = bytes_in_file(source, header->e_phoff, length);
 
 	present -= present % sizeof(*segments);
 	if (present < length &&
-	    source_lose(source, "truncated: the file ends at offset %llu, inside the program headers",
+	    source_lose(source,
+			"truncated: the file ends at offset %llu, inside the program headers",
 			(unsigned long long)source->file_size))
 		return -1;
-	if (present && source_file_read(source, segments, present, header->e_phoff, "program headers"))
+	if (present &&
+	    source_file_read(source, segments, present, header->e_phoff, "program headers"))
 		return -1;
 	if (source_file_covers(source, header->e_phoff, present))
 		return 0;
@@ -299,8 +320,8 @@ static int read_segments(struct source *source)
 	u32 nr;
 	int ret;
 
-	if (source_file_read(source, &header, sizeof(header), 0, "ELF header") || check_header(source, &header) ||
-	    count_segments(source, &header, &nr))
+	if (source_file_read(source, &header, sizeof(header), 0, "ELF header") ||
+	    check_header(source, &header) || count_segments(source, &header, &nr))
 		return -1;
 	source->machine = header.e_machine;
 	segments = calloc(nr, sizeof(*segments));

@@ -79,8 +79,9 @@ struct ikho_state {
 	bool finished;
 };
 
-#define damaged(source, offset, format, ...) \
-	refuse_damaged(source, "damaged portable image, offset %llu: " format, (unsigned long long)(offset), ##__VA_ARGS__)
+#define damaged(source, offset, format, ...)                                   \
+	refuse_damaged(source, "damaged portable image, offset %llu: " format, \
+		       (unsigned long long)(offset), ##__VA_ARGS__)
 
 /* Damage that can be passed over by force. */
 #define refuse_damaged(source, ...) ((source)->damaged = true, source_refuse(source, __VA_ARGS__))
@@ -107,22 +108,27 @@ static int read_file_header(struct source *source, struct ikho_state *state)
 		return -1;
 	state->header_lost = get32(header + IKHO_HEADER_CRC) != crc32(0, header, IKHO_HEADER_CRC);
 	if (state->header_lost &&
-	    source_lose(source, "damaged portable image, offset %u: wrong CRC of the file header", IKHO_HEADER_CRC))
+	    source_lose(source, "damaged portable image, offset %u: wrong CRC of the file header",
+			IKHO_HEADER_CRC))
 		return -1;
 	if (get32(header + IKHO_HEADER_MAJOR) != IKHO_MAJOR)
-		return source_refuse(source, "a portable image of format %u, offset %u: only format %u is known",
-				     get32(header + IKHO_HEADER_MAJOR), IKHO_HEADER_MAJOR, IKHO_MAJOR);
+		return source_refuse(
+			source, "a portable image of format %u, offset %u: only format %u is known",
+			get32(header + IKHO_HEADER_MAJOR), IKHO_HEADER_MAJOR, IKHO_MAJOR);
 	state->minor = get32(header + IKHO_HEADER_MINOR);
 	page_size = get32(header + IKHO_HEADER_PAGE_SIZE);
 	if (page_size != 4096 && page_size != 16384 && page_size != 65536)
 		return source_refuse(source, "damaged portable image, offset %u: pages of %u bytes",
 				     IKHO_HEADER_PAGE_SIZE, page_size);
 	if (!all_zero(header + IKHO_HEADER_RESERVED, IKHO_HEADER_CRC - IKHO_HEADER_RESERVED) &&
-	    source_lose(source, "damaged portable image, offset %u: reserved bytes are not zero", IKHO_HEADER_RESERVED))
+	    source_lose(source, "damaged portable image, offset %u: reserved bytes are not zero",
+			IKHO_HEADER_RESERVED))
 		return -1;
 	if (source->page_shift && 1U << source->page_shift != page_size)
-		return source_refuse(source, "this portable image has pages of %u bytes, not of what --page-size says",
-				     page_size);
+		return source_refuse(
+			source,
+			"this portable image has pages of %u bytes, not of what --page-size says",
+			page_size);
 	source->page_shift = (u32)__builtin_ctz(page_size);
 	return 0;
 }
@@ -139,7 +145,8 @@ static int read_section_header(struct source *source, u64 offset, struct section
 	if (memcmp(header, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE))
 		return damaged(source, offset, "no section begins here");
 	if (get32(header + IKHO_SECTION_CRC) != crc32(0, header, IKHO_SECTION_CRC))
-		return damaged(source, offset + IKHO_SECTION_CRC, "wrong CRC of the section header");
+		return damaged(source, offset + IKHO_SECTION_CRC,
+			       "wrong CRC of the section header");
 	section->offset = offset;
 	section->type = get32(header + IKHO_SECTION_TYPE);
 	section->encoding = get32(header + IKHO_SECTION_ENCODING);
@@ -162,54 +169,70 @@ static int check_known(struct source *source, const struct section *section)
 	u64 at = section->offset;
 
 	if (section->encoding != IKHO_STORED && section->encoding != IKHO_ZLIB)
-		return damaged(source, at + IKHO_SECTION_ENCODING, "unknown encoding %u", section->encoding);
+		return damaged(source, at + IKHO_SECTION_ENCODING, "unknown encoding %u",
+			       section->encoding);
 	if (section->phys && section->type != IKHO_PAGES)
-		return damaged(source, at + IKHO_SECTION_PHYS, "an address where there should be none");
-	if (section->raw_length > IKHO_MAX_RAW || (!section->raw_length && section->type != IKHO_PRESERVED))
-		return damaged(source, at + IKHO_SECTION_RAW, "a section of %u bytes", section->raw_length);
+		return damaged(source, at + IKHO_SECTION_PHYS,
+			       "an address where there should be none");
+	if (section->raw_length > IKHO_MAX_RAW ||
+	    (!section->raw_length && section->type != IKHO_PRESERVED))
+		return damaged(source, at + IKHO_SECTION_RAW, "a section of %u bytes",
+			       section->raw_length);
 	if (section->encoding == IKHO_STORED && section->stored_length != section->raw_length)
-		return damaged(source, at + IKHO_SECTION_STORED, "%u bytes stored as they are, in %u",
-			       section->raw_length, section->stored_length);
+		return damaged(source, at + IKHO_SECTION_STORED,
+			       "%u bytes stored as they are, in %u", section->raw_length,
+			       section->stored_length);
 	return 0;
 }
 
 static int check_type(struct source *source, const struct section *section)
 {
 	u64 at = section->offset;
-	u32 unit = section->type == IKHO_PAGES ? IKHO_UNIT : section->type == IKHO_PRESERVED ? IKHO_PAIR_SIZE : 1;
+	u32 unit = section->type == IKHO_PAGES	   ? IKHO_UNIT :
+		   section->type == IKHO_PRESERVED ? IKHO_PAIR_SIZE :
+						     1;
 
 	if (section->raw_length % unit)
-		return damaged(source, at + IKHO_SECTION_RAW, "%u bytes are not a multiple of %u", section->raw_length,
-			       unit);
+		return damaged(source, at + IKHO_SECTION_RAW, "%u bytes are not a multiple of %u",
+			       section->raw_length, unit);
 	if (section->type == IKHO_END && section->raw_length != IKHO_END_SIZE)
-		return damaged(source, at + IKHO_SECTION_RAW, "an END section of %u bytes", section->raw_length);
+		return damaged(source, at + IKHO_SECTION_RAW, "an END section of %u bytes",
+			       section->raw_length);
 	if (section->type == IKHO_STATES && section->raw_length <= IKHO_STATES_HEADER_SIZE)
-		return damaged(source, at + IKHO_SECTION_RAW, "a STATES section of %u bytes", section->raw_length);
+		return damaged(source, at + IKHO_SECTION_RAW, "a STATES section of %u bytes",
+			       section->raw_length);
 	if (section->type == IKHO_PAGES &&
 	    (section->phys % IKHO_UNIT || section->phys > SOURCE_PHYS_END - section->raw_length))
-		return damaged(source, at + IKHO_SECTION_PHYS, "pages at the impossible address 0x%llx",
+		return damaged(source, at + IKHO_SECTION_PHYS,
+			       "pages at the impossible address 0x%llx",
 			       (unsigned long long)section->phys);
 	return 0;
 }
 
-static int check_section(struct source *source, const struct ikho_state *state, const struct section *section)
+static int check_section(struct source *source, const struct ikho_state *state,
+			 const struct section *section)
 {
 	u64 at = section->offset;
 
 	if (section->sequence != state->nr_sections)
-		return damaged(source, at + IKHO_SECTION_SEQUENCE, "section %u where number %llu should be",
-			       section->sequence, (unsigned long long)state->nr_sections);
+		return damaged(source, at + IKHO_SECTION_SEQUENCE,
+			       "section %u where number %llu should be", section->sequence,
+			       (unsigned long long)state->nr_sections);
 	if (section->type == IKHO_INFO ? state->nr_sections : !state->nr_sections)
-		return damaged(source, at + IKHO_SECTION_TYPE, "the one INFO section must come first");
+		return damaged(source, at + IKHO_SECTION_TYPE,
+			       "the one INFO section must come first");
 	if ((!known_type(section) && !(state->minor > IKHO_MINOR && section->type)) ||
 	    (section->type == IKHO_STATES && state->minor == IKHO_MINOR_PLAIN))
-		return damaged(source, at + IKHO_SECTION_TYPE, "unknown section type %u", section->type);
+		return damaged(source, at + IKHO_SECTION_TYPE, "unknown section type %u",
+			       section->type);
 	if (known_type(section) && (check_known(source, section) || check_type(source, section)))
 		return -1;
 	if (section->stored_length > source->file_size - at - IKHO_SECTION_SIZE)
-		return refuse_damaged(source, "truncated: the section at offset %llu has %u bytes, the file ends at %llu",
-				     (unsigned long long)at, section->stored_length,
-				     (unsigned long long)source->file_size);
+		return refuse_damaged(
+			source,
+			"truncated: the section at offset %llu has %u bytes, the file ends at %llu",
+			(unsigned long long)at, section->stored_length,
+			(unsigned long long)source->file_size);
 	return 0;
 }
 
@@ -226,7 +249,8 @@ struct decoder {
 	int status;
 };
 
-static void decode_chunk(struct decoder *decoder, const struct section *section, u8 *chunk, u32 length)
+static void decode_chunk(struct decoder *decoder, const struct section *section, u8 *chunk,
+			 u32 length)
 {
 	if (!decoder->out)
 		return;
@@ -245,21 +269,25 @@ static void decode_chunk(struct decoder *decoder, const struct section *section,
 	decoder->produced = (u32)decoder->zlib.total_out;
 }
 
-static int check_decoded(struct source *source, const struct section *section, const struct decoder *decoder)
+static int check_decoded(struct source *source, const struct section *section,
+			 const struct decoder *decoder)
 {
 	u64 data = section->offset + IKHO_SECTION_SIZE;
 
 	if (!decoder->out)
 		return 0;
 	if (section->encoding == IKHO_ZLIB && decoder->status != Z_STREAM_END)
-		return damaged(source, data, "the compressed bytes are not %u bytes in one zlib stream",
+		return damaged(source, data,
+			       "the compressed bytes are not %u bytes in one zlib stream",
 			       section->raw_length);
 	if (decoder->produced != section->raw_length)
-		return damaged(source, data, "decoded to %u bytes, not %u", decoder->produced, section->raw_length);
+		return damaged(source, data, "decoded to %u bytes, not %u", decoder->produced,
+			       section->raw_length);
 	return 0;
 }
 
-static int decode_stored(struct source *source, const struct section *section, struct decoder *decoder)
+static int decode_stored(struct source *source, const struct section *section,
+			 struct decoder *decoder)
 {
 	struct ikho_state *state = source->state;
 	u64 data = section->offset + IKHO_SECTION_SIZE;
@@ -269,7 +297,8 @@ static int decode_stored(struct source *source, const struct section *section, s
 	while (left) {
 		u32 part = left < CHUNK_SIZE ? left : CHUNK_SIZE;
 
-		if (source_file_read(source, state->chunk, part, data + (section->stored_length - left), "section"))
+		if (source_file_read(source, state->chunk, part,
+				     data + (section->stored_length - left), "section"))
 			return -1;
 		crc = (u32)crc32(crc, state->chunk, part);
 		decode_chunk(decoder, section, state->chunk, part);
@@ -283,7 +312,7 @@ static int decode_stored(struct source *source, const struct section *section, s
 /* Check the data and, unless @out is NULL, decode it; @out has room for one byte more than raw_length. */
 static int decode(struct source *source, const struct section *section, u8 *out)
 {
-	struct decoder decoder = {.out = out, .status = Z_OK};
+	struct decoder decoder = { .out = out, .status = Z_OK };
 	int ret;
 
 	if (!out || section->encoding == IKHO_STORED)
@@ -301,7 +330,7 @@ static int decode(struct source *source, const struct section *section, u8 *out)
 static size_t printable(const u8 *text, size_t length)
 {
 	size_t more = text[0] < 0x80 ? 0 : text[0] < 0xe0 ? 1 : text[0] < 0xf0 ? 2 : 3;
-	static const u32 smallest[] = {0x20, 0xa0, 0x800, 0x10000};
+	static const u32 smallest[] = { 0x20, 0xa0, 0x800, 0x10000 };
 	u32 code = text[0];
 
 	if ((text[0] >= 0x80 && text[0] < 0xc2) || text[0] > 0xf4 || more >= length)
@@ -313,7 +342,8 @@ static size_t printable(const u8 *text, size_t length)
 			return 0;
 		code = code << 6 | (text[i] & 0x3f);
 	}
-	if (code < smallest[more] || code == 127 || (code >= 0xd800 && code < 0xe000) || code > 0x10ffff)
+	if (code < smallest[more] || code == 127 || (code >= 0xd800 && code < 0xe000) ||
+	    code > 0x10ffff)
 		return 0;
 	return more + 1;
 }
@@ -357,7 +387,8 @@ static bool parse_address(const u8 *text, size_t length, u64 *address)
 
 static bool take_origin(struct source_hints *hints, const u8 *value, size_t length, bool newer)
 {
-	static const char *const known[] = {"at-jump", "outgoing", "incoming", "post-boot", "unknown"};
+	static const char *const known[] = { "at-jump", "outgoing", "incoming", "post-boot",
+					     "unknown" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (is_text(value, length, known[i])) {
@@ -375,7 +406,8 @@ static bool take_vtd_root(struct source_hints *hints, const u8 *value, size_t le
 	size_t address = colon ? (size_t)(colon - value) : 0;
 	u32 i = hints->nr_vtd_roots;
 
-	if (!colon || i == SOURCE_MAX_VTD_ROOTS || !parse_address(value, address, &hints->vtd_roots[i].phys))
+	if (!colon || i == SOURCE_MAX_VTD_ROOTS ||
+	    !parse_address(value, address, &hints->vtd_roots[i].phys))
 		return false;
 	hints->vtd_roots[i].scalable = is_text(colon + 1, length - address - 1, "scalable");
 	if (!hints->vtd_roots[i].scalable && !is_text(colon + 1, length - address - 1, "legacy"))
@@ -433,15 +465,18 @@ static bool take_line(struct source_hints *hints, const u8 *line, size_t length,
 	return true;
 }
 
-static int take_info(struct source *source, const struct ikho_state *state, const struct section *section)
+static int take_info(struct source *source, const struct ikho_state *state,
+		     const struct section *section)
 {
 	const u8 *line = state->raw, *end = line + section->raw_length;
 
 	for (u32 number = 1; line < end; number++) {
 		const u8 *newline = memchr(line, '\n', (size_t)(end - line));
 
-		if (!newline || !take_line(&source->hints, line, (size_t)(newline - line), state->minor > IKHO_MINOR))
-			return damaged(source, section->offset + IKHO_SECTION_SIZE, "line %u of INFO is wrong", number);
+		if (!newline || !take_line(&source->hints, line, (size_t)(newline - line),
+					   state->minor > IKHO_MINOR))
+			return damaged(source, section->offset + IKHO_SECTION_SIZE,
+				       "line %u of INFO is wrong", number);
 		line = newline + 1;
 	}
 	source->has_hints = true;
@@ -482,7 +517,8 @@ static const struct part *find_part(const struct parts *parts, u64 element)
 	return &parts->list[low];
 }
 
-static int take_pairs(struct source *source, struct ikho_state *state, const struct section *section)
+static int take_pairs(struct source *source, struct ikho_state *state,
+		      const struct section *section)
 {
 	for (u32 i = 0; i < section->raw_length; i += IKHO_PAIR_SIZE) {
 		u64 phys = get64(state->raw + i), length = get64(state->raw + i + 8);
@@ -490,8 +526,9 @@ static int take_pairs(struct source *source, struct ikho_state *state, const str
 		if (phys % IKHO_UNIT || length % IKHO_UNIT || !length || phys >= SOURCE_PHYS_END ||
 		    length > SOURCE_PHYS_END - phys)
 			return damaged(source, section->offset + IKHO_SECTION_SIZE,
-				       "pair %u of PRESERVED: 0x%llx bytes at 0x%llx", i / IKHO_PAIR_SIZE,
-				       (unsigned long long)length, (unsigned long long)phys);
+				       "pair %u of PRESERVED: 0x%llx bytes at 0x%llx",
+				       i / IKHO_PAIR_SIZE, (unsigned long long)length,
+				       (unsigned long long)phys);
 	}
 	source->has_preserved = true;
 	if (!section->raw_length)
@@ -507,7 +544,8 @@ static bool possible_state(const struct ikho_state *state, u32 kind, u32 value)
 {
 	if (value > IOMMUSER_FINISHED)
 		return state->minor > IKHO_MINOR;
-	return kind != IOMMUSER_KIND_IOMMU || (value != IOMMUSER_HANDED_OVER && value != IOMMUSER_LEFT);
+	return kind != IOMMUSER_KIND_IOMMU ||
+	       (value != IOMMUSER_HANDED_OVER && value != IOMMUSER_LEFT);
 }
 
 static int check_states_header(struct source *source, const struct ikho_state *state, u64 data)
@@ -516,21 +554,27 @@ static int check_states_header(struct source *source, const struct ikho_state *s
 	u64 first = get64(state->raw + IKHO_STATES_FIRST);
 
 	if (!source->hints.has_flb || strcmp(source->hints.origin, "incoming"))
-		return damaged(source, data, "states of records, but no incoming handover that is named");
+		return damaged(source, data,
+			       "states of records, but no incoming handover that is named");
 	if (kind < IOMMUSER_KIND_IOMMU || kind > IOMMUSER_KIND_DEVICE)
-		return damaged(source, data + IKHO_STATES_KIND, "states of records of kind %u", kind);
+		return damaged(source, data + IKHO_STATES_KIND, "states of records of kind %u",
+			       kind);
 	if (kind < state->states_kind)
-		return damaged(source, data + IKHO_STATES_KIND, "states of records of kind %u after those of kind %u",
-			       kind, state->states_kind);
+		return damaged(source, data + IKHO_STATES_KIND,
+			       "states of records of kind %u after those of kind %u", kind,
+			       state->states_kind);
 	if (get32(state->raw + IKHO_STATES_ZERO))
 		return damaged(source, data + IKHO_STATES_ZERO, "reserved bytes are not zero");
 	if (first != source->nr_states[kind])
-		return damaged(source, data + IKHO_STATES_FIRST, "states from record %llu on, where %llu were told",
-			       (unsigned long long)first, (unsigned long long)source->nr_states[kind]);
+		return damaged(source, data + IKHO_STATES_FIRST,
+			       "states from record %llu on, where %llu were told",
+			       (unsigned long long)first,
+			       (unsigned long long)source->nr_states[kind]);
 	return 0;
 }
 
-static int take_states(struct source *source, struct ikho_state *state, const struct section *section)
+static int take_states(struct source *source, struct ikho_state *state,
+		       const struct section *section)
 {
 	u64 data = section->offset + IKHO_SECTION_SIZE;
 	u32 kind;
@@ -540,8 +584,11 @@ static int take_states(struct source *source, struct ikho_state *state, const st
 	kind = get32(state->raw + IKHO_STATES_KIND);
 	for (u32 i = IKHO_STATES_HEADER_SIZE; i < section->raw_length; i++)
 		if (!possible_state(state, kind, state->raw[i]))
-			return damaged(source, data, "state %u of record %llu of kind %u", state->raw[i],
-				       (unsigned long long)(source->nr_states[kind] + i - IKHO_STATES_HEADER_SIZE), kind);
+			return damaged(source, data, "state %u of record %llu of kind %u",
+				       state->raw[i],
+				       (unsigned long long)(source->nr_states[kind] + i -
+							    IKHO_STATES_HEADER_SIZE),
+				       kind);
 	if (add_part(source, &state->states[kind], section->offset, source->nr_states[kind]))
 		return -1;
 	state->states_kind = kind;
@@ -557,10 +604,12 @@ static int take_end(struct source *source, struct ikho_state *state, const struc
 
 	if (get64(state->raw) != state->nr_sections)
 		return damaged(source, data, "END counts %llu sections, there are %llu",
-			       (unsigned long long)get64(state->raw), (unsigned long long)state->nr_sections);
+			       (unsigned long long)get64(state->raw),
+			       (unsigned long long)state->nr_sections);
 	if (get64(state->raw + 8) != state->pages_length && !source->nr_losses)
 		return damaged(source, data, "END counts %llu bytes of memory, there are %llu",
-			       (unsigned long long)get64(state->raw + 8), (unsigned long long)state->pages_length);
+			       (unsigned long long)get64(state->raw + 8),
+			       (unsigned long long)state->pages_length);
 	if (end != source->file_size)
 		return damaged(source, end, "%llu bytes follow the END section",
 			       (unsigned long long)(source->file_size - end));
@@ -568,7 +617,8 @@ static int take_end(struct source *source, struct ikho_state *state, const struc
 	return 0;
 }
 
-static int take_section(struct source *source, struct ikho_state *state, const struct section *section)
+static int take_section(struct source *source, struct ikho_state *state,
+			const struct section *section)
 {
 	bool later = source->lazy && section->type == IKHO_PAGES;
 
@@ -579,8 +629,8 @@ static int take_section(struct source *source, struct ikho_state *state, const s
 		return take_info(source, state, section);
 	case IKHO_PAGES:
 		state->pages_length += section->raw_length;
-		return source_add_range(source, &state->allocated, section->phys, section->phys + section->raw_length,
-					section->offset);
+		return source_add_range(source, &state->allocated, section->phys,
+					section->phys + section->raw_length, section->offset);
 	case IKHO_PRESERVED:
 		return take_pairs(source, state, section);
 	case IKHO_END:
@@ -612,8 +662,10 @@ static int check_overlap(struct source *source)
 		u64 before = ranges[i - 1].offset, after = ranges[i].offset;
 
 		if (ranges[i].start < ranges[i - 1].end)
-			return damaged(source, (before > after ? before : after) + IKHO_SECTION_PHYS,
-				       "memory at 0x%llx is there twice", (unsigned long long)ranges[i].start);
+			return damaged(source,
+				       (before > after ? before : after) + IKHO_SECTION_PHYS,
+				       "memory at 0x%llx is there twice",
+				       (unsigned long long)ranges[i].start);
 	}
 	return 0;
 }
@@ -626,9 +678,11 @@ static bool find_section(struct source *source, struct ikho_state *state, u64 *o
 	ssize_t got;
 	size_t left;
 
-	while ((got = source_pread(source->fd, state->chunk, CHUNK_SIZE, *offset)) >= IKHO_SECTION_SIZE) {
+	while ((got = source_pread(source->fd, state->chunk, CHUNK_SIZE, *offset)) >=
+	       IKHO_SECTION_SIZE) {
 		left = (size_t)got;
-		for (at = state->chunk; (found = memmem(at, left, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE));
+		for (at = state->chunk;
+		     (found = memmem(at, left, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE));
 		     at = found + 1) {
 			u64 there = *offset + (u64)(found - state->chunk);
 
@@ -695,10 +749,12 @@ static int read_section(struct source *source, struct ikho_state *state, u64 *of
 	struct section section;
 
 	if (*offset == source->file_size)
-		return refuse_damaged(source, "truncated: the portable image ends at offset %llu, without an END section",
-				      (unsigned long long)*offset);
-	if (read_section_header(source, *offset, &section) || check_section(source, state, &section) ||
-	    take_section(source, state, &section))
+		return refuse_damaged(
+			source,
+			"truncated: the portable image ends at offset %llu, without an END section",
+			(unsigned long long)*offset);
+	if (read_section_header(source, *offset, &section) ||
+	    check_section(source, state, &section) || take_section(source, state, &section))
 		return -1;
 	state->nr_sections++;
 	*offset += IKHO_SECTION_SIZE + section.stored_length;
@@ -741,7 +797,8 @@ static int ikho_open(struct source *source, const struct source_options *options
 	if (!state->raw || !state->chunk)
 		return source_refuse(source, "out of memory");
 	if (source->file_size == UINT64_MAX)
-		return source_refuse(source, "a portable image cannot be read from this file system");
+		return source_refuse(source,
+				     "a portable image cannot be read from this file system");
 	if (read_file_header(source, state))
 		return -1;
 	return read_sections(source, state);
@@ -862,7 +919,8 @@ static bool ikho_next_preserved(struct source *source, u64 *cursor, u64 *phys, u
 	return true;
 }
 
-static enum source_status ikho_record_state(struct source *source, u32 kind, u64 position, u32 *value)
+static enum source_status ikho_record_state(struct source *source, u32 kind, u64 position,
+					    u32 *value)
 {
 	struct ikho_state *state = source->state;
 	const struct part *part = find_part(&state->states[kind], position);

@@ -135,7 +135,9 @@ static kdump_ctx_t *open_library(struct source *source)
 	if (status == KDUMP_OK)
 		return context;
 	if (status == KDUMP_ERR_NOTIMPL && !source->format[0])
-		source_note(source, "not a memory image of a known format (raw memory needs --flat, --map or --qemu-ram)");
+		source_note(
+			source,
+			"not a memory image of a known format (raw memory needs --flat, --map or --qemu-ram)");
 	else
 		source_note(source, "libkdumpfile: %s", library_error(context, status));
 	retire(context);
@@ -151,13 +153,16 @@ static int get_facts(struct source *source, kdump_ctx_t *context, struct library
 	facts->format[0] = '\0';
 	if (kdump_get_number_attr(context, KDUMP_ATTR_BYTE_ORDER, &number) == KDUMP_OK &&
 	    number != KDUMP_LITTLE_ENDIAN)
-		return source_refuse(source, "the dump of a big-endian machine, which is not supported");
+		return source_refuse(source,
+				     "the dump of a big-endian machine, which is not supported");
 	if (kdump_get_number_attr(context, KDUMP_ATTR_PAGE_SIZE, &number) == KDUMP_OK)
 		facts->page_shift = shift_of(number);
-	if (facts->page_shift && !source->page_shift && facts->page_shift != 12 && facts->page_shift != 14 &&
-	    facts->page_shift != 16)
-		return source_refuse(source, "the dump of a machine with pages of %llu bytes, which is not supported",
-				     (unsigned long long)number);
+	if (facts->page_shift && !source->page_shift && facts->page_shift != 12 &&
+	    facts->page_shift != 14 && facts->page_shift != 16)
+		return source_refuse(
+			source,
+			"the dump of a machine with pages of %llu bytes, which is not supported",
+			(unsigned long long)number);
 	if (kdump_get_string_attr(context, KDUMP_ATTR_FILE_FORMAT, &name) == KDUMP_OK)
 		snprintf(facts->format, sizeof(facts->format), "%s", name);
 	return 0;
@@ -165,7 +170,7 @@ static int get_facts(struct source *source, kdump_ctx_t *context, struct library
 
 static kdump_bmp_t *get_bitmap(kdump_ctx_t *context, const char *key)
 {
-	kdump_attr_t attribute = {.type = KDUMP_BITMAP};
+	kdump_attr_t attribute = { .type = KDUMP_BITMAP };
 
 	if (kdump_get_typed_attr(context, key, &attribute) != KDUMP_OK)
 		return NULL;
@@ -185,7 +190,8 @@ static int open_common(struct source *source, struct kdump_state *state)
 	state->pages = get_bitmap(state->context, KDUMP_ATTR_FILE_PAGEMAP);
 	if (!state->pages)
 		state->pages = get_bitmap(state->context, KDUMP_ATTR_MEMORY_PAGEMAP);
-	if (!state->max_frame && kdump_get_number_attr(state->context, "max_pfn", &number) == KDUMP_OK)
+	if (!state->max_frame &&
+	    kdump_get_number_attr(state->context, "max_pfn", &number) == KDUMP_OK)
 		state->max_frame = number;
 	state->shift = facts.page_shift ? facts.page_shift : IOMMUSER_MIN_PAGE_SHIFT;
 	if (!source->page_shift)
@@ -206,11 +212,13 @@ static int check_extra(struct source *source, const u8 *field, const char *what)
 	u64 offset = get64(field), length = get64(field + 8);
 
 	if (length > MAX_EXTRA)
-		return source_refuse(source, "damaged: %llu bytes of %s", (unsigned long long)length, what);
+		return source_refuse(source, "damaged: %llu bytes of %s",
+				     (unsigned long long)length, what);
 	if (!length || source_file_covers(source, offset, length))
 		return 0;
 	return source_lose(source, "truncated: the %s end at offset %llu, the file at %llu", what,
-			   (unsigned long long)(offset + length), (unsigned long long)source->file_size);
+			   (unsigned long long)(offset + length),
+			   (unsigned long long)source->file_size);
 }
 
 /* A line that begins with a dot crashes libkdumpfile 0.5.1; no kernel writes one. */
@@ -226,7 +234,8 @@ static int check_notes(struct source *source, const char *notes, size_t length)
 	struct elf_note note;
 
 	while (source_next_note(&notes, &length, &note))
-		if (note.name_length >= strlen(VMCOREINFO) && !memcmp(note.name, VMCOREINFO, strlen(VMCOREINFO)) &&
+		if (note.name_length >= strlen(VMCOREINFO) &&
+		    !memcmp(note.name, VMCOREINFO, strlen(VMCOREINFO)) &&
 		    check_lines(source, note.content, note.length))
 			return -1;
 	return 0;
@@ -236,7 +245,8 @@ static int check_notes(struct source *source, const char *notes, size_t length)
 static int check_text(struct source *source, const u8 *field,
 		      int (*check)(struct source *source, const char *text, size_t length))
 {
-	u64 offset = get64(field), left = offset < source->file_size ? source->file_size - offset : 0;
+	u64 offset = get64(field),
+	    left = offset < source->file_size ? source->file_size - offset : 0;
 	size_t length = (size_t)(get64(field + 8) < left ? get64(field + 8) : left);
 	char *text;
 	int ret;
@@ -255,23 +265,27 @@ static int check_text(struct source *source, const u8 *field,
 
 static int read_sub_header(struct source *source, struct kdump_state *state, u32 blocks)
 {
-	u8 sub[SUB_SIZE] = {0};
+	u8 sub[SUB_SIZE] = { 0 };
 
 	if (state->version < VERSION_SPLIT || !blocks)
 		return 0;
 	if (source_file_read(source, sub, sizeof(sub), state->block, "kdump sub-header"))
 		return -1;
 	if (get32(sub + SUB_SPLIT))
-		return source_refuse(source, "one part of a split dump (makedumpfile --reassemble joins the parts)");
+		return source_refuse(
+			source,
+			"one part of a split dump (makedumpfile --reassemble joins the parts)");
 	if (state->version >= VERSION_WIDE)
 		state->max_frame = get64(sub + SUB_MAX_FRAME);
-	if (state->version >= VERSION_VMCOREINFO && (check_extra(source, sub + SUB_VMCOREINFO, "VMCOREINFO lines") ||
-						     check_text(source, sub + SUB_VMCOREINFO, check_lines)))
+	if (state->version >= VERSION_VMCOREINFO &&
+	    (check_extra(source, sub + SUB_VMCOREINFO, "VMCOREINFO lines") ||
+	     check_text(source, sub + SUB_VMCOREINFO, check_lines)))
 		return -1;
 	if (state->version >= VERSION_NOTES && (check_extra(source, sub + SUB_NOTES, "ELF notes") ||
 						check_text(source, sub + SUB_NOTES, check_notes)))
 		return -1;
-	if (state->version >= VERSION_ERASEINFO && check_extra(source, sub + SUB_ERASEINFO, "erase lines"))
+	if (state->version >= VERSION_ERASEINFO &&
+	    check_extra(source, sub + SUB_ERASEINFO, "erase lines"))
 		return -1;
 	return 0;
 }
@@ -291,17 +305,22 @@ static int read_header(struct source *source, struct kdump_state *state)
 	bitmap_bytes = get32(header + HEADER_BITMAP_BLOCKS) * state->block;
 	if (!shift_of(state->block) || state->block < MIN_BLOCK || state->block > MAX_BLOCK ||
 	    sub_blocks > MAX_SUB_BLOCKS)
-		return source_refuse(source, "a kdump header that is damaged or not of a 64-bit little-endian machine");
+		return source_refuse(
+			source,
+			"a kdump header that is damaged or not of a 64-bit little-endian machine");
 	if (read_sub_header(source, state, (u32)sub_blocks))
 		return -1;
 	if (state->max_frame > MAX_FRAMES || state->max_frame > bitmap_bytes * 8)
 		return source_refuse(source, "damaged: a bitmap of %llu bytes for %llu pages",
-				     (unsigned long long)bitmap_bytes, (unsigned long long)state->max_frame);
+				     (unsigned long long)bitmap_bytes,
+				     (unsigned long long)state->max_frame);
 	state->bitmap = (1 + sub_blocks) * state->block;
 	state->descriptors = state->bitmap + bitmap_bytes;
 	if (!source_file_covers(source, state->bitmap, bitmap_bytes))
-		return source_refuse(source, "truncated: the bitmap ends at offset %llu, the file at %llu",
-				     (unsigned long long)state->descriptors, (unsigned long long)source->file_size);
+		return source_refuse(source,
+				     "truncated: the bitmap ends at offset %llu, the file at %llu",
+				     (unsigned long long)state->descriptors,
+				     (unsigned long long)source->file_size);
 	if (state->max_frame <= bitmap_bytes * 4)
 		state->bitmap += bitmap_bytes / 2;
 	return 0;
@@ -329,13 +348,17 @@ static int count_pages(struct source *source, struct kdump_state *state)
 		ret = source_refuse(source, "out of memory for the bitmap");
 	for (u64 run = 0; !ret && run < nr_runs; run++) {
 		u64 first = run * RUN_FRAMES;
-		u64 nr = state->max_frame - first < RUN_FRAMES ? state->max_frame - first : RUN_FRAMES;
+		u64 nr = state->max_frame - first < RUN_FRAMES ? state->max_frame - first :
+								 RUN_FRAMES;
 
 		if (run % RUNS_PER_READ == 0) {
 			u64 left = (state->max_frame - first + 7) / 8;
-			size_t length = left < RUNS_PER_READ * RUN_BYTES ? (size_t)left : RUNS_PER_READ * RUN_BYTES;
+			size_t length = left < RUNS_PER_READ * RUN_BYTES ?
+						(size_t)left :
+						RUNS_PER_READ * RUN_BYTES;
 
-			ret = source_file_read(source, bits, length, state->bitmap + first / 8, "bitmap");
+			ret = source_file_read(source, bits, length, state->bitmap + first / 8,
+					       "bitmap");
 		}
 		state->ranks[run] = state->nr_dumped;
 		if (!ret)
@@ -346,7 +369,8 @@ static int count_pages(struct source *source, struct kdump_state *state)
 	return ret;
 }
 
-static bool descriptor_inside(const struct source *source, const struct kdump_state *state, const u8 *descriptor)
+static bool descriptor_inside(const struct source *source, const struct kdump_state *state,
+			      const u8 *descriptor)
 {
 	u64 offset = get64(descriptor);
 
@@ -365,20 +389,26 @@ static int check_tail(struct source *source, const struct kdump_state *state)
 		u64 start = end > TAIL_BATCH ? end - TAIL_BATCH : 0;
 
 		if (state->descriptors + end * DESCRIPTOR_SIZE > source->file_size)
-			return source_lose(source, "truncated: the file ends at offset %llu, inside the page descriptors",
-					   (unsigned long long)source->file_size);
+			return source_lose(
+				source,
+				"truncated: the file ends at offset %llu, inside the page descriptors",
+				(unsigned long long)source->file_size);
 		if (source_file_read(source, descriptors, (size_t)(end - start) * DESCRIPTOR_SIZE,
-				     state->descriptors + start * DESCRIPTOR_SIZE, "page descriptors"))
+				     state->descriptors + start * DESCRIPTOR_SIZE,
+				     "page descriptors"))
 			return -1;
 		for (u64 i = end - start; i-- > 0;) {
 			const u8 *descriptor = descriptors + i * DESCRIPTOR_SIZE;
 
 			if (!descriptor_inside(source, state, descriptor))
-				return source_lose(source, "truncated or damaged: page %llu of %llu is at offset %llu, "
-						   "the file ends at %llu",
-						   (unsigned long long)(start + i), (unsigned long long)state->nr_dumped,
-						   (unsigned long long)get64(descriptor),
-						   (unsigned long long)source->file_size);
+				return source_lose(
+					source,
+					"truncated or damaged: page %llu of %llu is at offset %llu, "
+					"the file ends at %llu",
+					(unsigned long long)(start + i),
+					(unsigned long long)state->nr_dumped,
+					(unsigned long long)get64(descriptor),
+					(unsigned long long)source->file_size);
 			found |= get64(descriptor) != state->data;
 		}
 		end = start;
@@ -394,8 +424,10 @@ static int check_layout(struct source *source, struct kdump_state *state)
 		return -1;
 	in_order = source->file_size > state->bitmap ? source->file_size - state->bitmap : 0;
 	if (!source_file_covers(source, state->bitmap, in_order))
-		return source_lose(source, "damaged: the flattened stream leaves a gap behind offset %llu of the dump",
-				   (unsigned long long)state->bitmap);
+		return source_lose(
+			source,
+			"damaged: the flattened stream leaves a gap behind offset %llu of the dump",
+			(unsigned long long)state->bitmap);
 	return 0;
 }
 
@@ -411,8 +443,10 @@ static int kdump_open(struct source *source, const struct source_options *option
 	if (check_layout(source, state) || open_common(source, state))
 		return -1;
 	if (1ULL << state->shift != state->block)
-		return source_refuse(source, "damaged: blocks of %llu bytes in the dump of a machine with other pages",
-				     (unsigned long long)state->block);
+		return source_refuse(
+			source,
+			"damaged: blocks of %llu bytes in the dump of a machine with other pages",
+			(unsigned long long)state->block);
 	return 0;
 }
 
@@ -450,13 +484,15 @@ static void kdump_close(struct source *source)
 }
 
 /* Is the frame in the dump, and is what its descriptor says inside the file? */
-static enum source_status check_frame(struct source *source, const struct kdump_state *state, u64 frame)
+static enum source_status check_frame(struct source *source, const struct kdump_state *state,
+				      u64 frame)
 {
 	u64 in_run = frame % RUN_FRAMES, bytes = in_run / 8 + 1, index;
 	u8 bits[RUN_BYTES], descriptor[DESCRIPTOR_SIZE];
 	u32 flags, length;
 
-	if (source_file_read(source, bits, (size_t)bytes, state->bitmap + (frame - in_run) / 8, "bitmap"))
+	if (source_file_read(source, bits, (size_t)bytes, state->bitmap + (frame - in_run) / 8,
+			     "bitmap"))
 		return SOURCE_FAILED;
 	if (!(bits[in_run / 8] & 1U << (in_run % 8)))
 		return SOURCE_MISSING;
@@ -466,11 +502,15 @@ static enum source_status check_frame(struct source *source, const struct kdump_
 		return SOURCE_FAILED;
 	length = get32(descriptor + 8);
 	flags = get32(descriptor + 12);
-	if (!length || !descriptor_inside(source, state, descriptor) || (flags & ~COMPRESSION_FLAGS) ||
-	    (flags & (flags - 1)) || (!flags && length != state->block) ||
+	if (!length || !descriptor_inside(source, state, descriptor) ||
+	    (flags & ~COMPRESSION_FLAGS) || (flags & (flags - 1)) ||
+	    (!flags && length != state->block) ||
 	    (source->nr_losses && !source_file_covers(source, get64(descriptor), length)))
-		return source_fail(source, "damaged: page frame 0x%llx has %u bytes at offset %llu, flags 0x%x",
-				   (unsigned long long)frame, length, (unsigned long long)get64(descriptor), flags);
+		return source_fail(
+			source,
+			"damaged: page frame 0x%llx has %u bytes at offset %llu, flags 0x%x",
+			(unsigned long long)frame, length, (unsigned long long)get64(descriptor),
+			flags);
 	return SOURCE_OK;
 }
 
@@ -490,7 +530,8 @@ static kdump_status read_either(struct kdump_state *state, u64 phys, void *buffe
 	kdump_status status = library_read(state, phys, buffer, length);
 
 	if (state->space != KDUMP_MACHPHYSADDR ||
-	    (status != KDUMP_ERR_ADDRXLAT && status != KDUMP_ERR_NOTIMPL && status != KDUMP_ERR_NOKEY))
+	    (status != KDUMP_ERR_ADDRXLAT && status != KDUMP_ERR_NOTIMPL &&
+	     status != KDUMP_ERR_NOKEY))
 		return status;
 	state->space = KDUMP_KPHYSADDR;
 	status = library_read(state, phys, buffer, length);
@@ -499,8 +540,8 @@ static kdump_status read_either(struct kdump_state *state, u64 phys, void *buffe
 	return status;
 }
 
-static enum source_status read_frame(struct source *source, struct kdump_state *state, u64 phys, void *buffer,
-				     size_t length)
+static enum source_status read_frame(struct source *source, struct kdump_state *state, u64 phys,
+				     void *buffer, size_t length)
 {
 	enum source_status checked;
 	kdump_status status;
@@ -517,11 +558,12 @@ static enum source_status read_frame(struct source *source, struct kdump_state *
 		return SOURCE_OK;
 	if (status == KDUMP_ERR_NODATA && !state->ranks)
 		return SOURCE_MISSING;
-	return source_fail(source, "libkdumpfile cannot read memory at 0x%llx: %s", (unsigned long long)phys,
-			   library_error(state->context, status));
+	return source_fail(source, "libkdumpfile cannot read memory at 0x%llx: %s",
+			   (unsigned long long)phys, library_error(state->context, status));
 }
 
-static enum source_status kdump_read_memory(struct source *source, u64 phys, void *buffer, size_t length)
+static enum source_status kdump_read_memory(struct source *source, u64 phys, void *buffer,
+					    size_t length)
 {
 	struct kdump_state *state = source->state;
 	u64 size = 1ULL << state->shift;

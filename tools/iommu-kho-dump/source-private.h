@@ -135,7 +135,8 @@ extern const struct source_ops source_kdump_ops;
 extern const struct source_ops source_other_ops;
 
 /** source_note - keep one line for people about what is wrong with the image */
-void source_note(struct source *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void source_note(struct source *source, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /** source_refuse - say why the image cannot be opened; gives -1 */
 #define source_refuse(source, ...) (source_note(source, __VA_ARGS__), -1)
 /** source_fail - say why a read failed; gives SOURCE_FAILED */
@@ -146,12 +147,14 @@ void source_note(struct source *source, const char *format, ...) __attribute__((
  *
  * Return: 0 when forced, with the loss remembered; -1 otherwise.
  */
-int source_lose(struct source *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int source_lose(struct source *source, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /** source_pread - all @length bytes at @offset of @fd. Return: bytes read (fewer only at the end), or -1 and errno */
 ssize_t source_pread(int fd, void *buffer, size_t length, u64 offset);
 /** source_file_read - bytes of the file that must be there. Return: 0, or -1 after source_refuse() naming @what */
-int source_file_read(struct source *source, void *buffer, size_t length, u64 offset, const char *what);
+int source_file_read(struct source *source, void *buffer, size_t length, u64 offset,
+		     const char *what);
 /** source_find_extent - first extent that ends after @offset, else nr_extents */
 size_t source_find_extent(const struct source *source, u64 offset);
 /** source_file_covers - does the file have these bytes, and were they written? */

@@ -26,7 +26,8 @@ static u32 max_order(u32 page_shift)
 	return page_shift == 12 ? 10 : page_shift == 14 ? 11 : 13;
 }
 
-bool luo_vmalloc_valid(const struct luo_reader *reader, const struct kho_vmalloc_ser *area, u64 phys)
+bool luo_vmalloc_valid(const struct luo_reader *reader, const struct kho_vmalloc_ser *area,
+		       u64 phys)
 {
 	u64 found = 0, expected = 0;
 
@@ -49,7 +50,8 @@ bool luo_vmalloc_valid(const struct luo_reader *reader, const struct kho_vmalloc
 	return false;
 }
 
-static int unsound(struct vmalloc_walk *walk, enum iommuser_finding_id id, u64 slot, u64 found, u64 expected)
+static int unsound(struct vmalloc_walk *walk, enum iommuser_finding_id id, u64 slot, u64 found,
+		   u64 expected)
 {
 	luo_note(walk->reader, id, slot, found, expected);
 	walk->sound = false;
@@ -88,8 +90,8 @@ static int read_chunk(struct vmalloc_walk *walk, u64 chunk, const u64 *words)
 	for (i = 1; i <= capacity && words[i]; i++) {
 		walk->nr_pages += 1U << walk->area->order;
 		if (walk->nr_pages > walk->area->total_pages)
-			return unsound(walk, IOMMUSER_FINDING_LUO_VMALLOC_CHUNKS, chunk, walk->nr_pages,
-				       walk->area->total_pages);
+			return unsound(walk, IOMMUSER_FINDING_LUO_VMALLOC_CHUNKS, chunk,
+				       walk->nr_pages, walk->area->total_pages);
 		ret = follow(walk, chunk + i * sizeof(u64), words[i], length);
 		if (ret <= 0)
 			return ret;
@@ -140,7 +142,8 @@ int luo_read_vmalloc(struct luo_reader *reader, const struct kho_vmalloc_ser *ar
 	if (ret < 0)
 		return ret;
 	if (walk.sound && walk.nr_pages != area->total_pages)
-		unsound(&walk, IOMMUSER_FINDING_LUO_VMALLOC_CHUNKS, phys, walk.nr_pages, area->total_pages);
+		unsound(&walk, IOMMUSER_FINDING_LUO_VMALLOC_CHUNKS, phys, walk.nr_pages,
+			area->total_pages);
 	*complete = walk.sound;
 	return 0;
 }
