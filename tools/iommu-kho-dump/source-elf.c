@@ -125,7 +125,7 @@ static bool is_digit(char c)
 static bool page_shift_of(u64 size, u32 *shift)
 {
 	*shift = size == 4096 ? 12 : size == 16384 ? 14 : size == 65536 ? 16 : 0;
-	return *shift;
+	return *shift != 0;
 }
 
 /* A line of VMCOREINFO that is "PAGESIZE=" and a number. */
