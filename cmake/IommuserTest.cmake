@@ -39,16 +39,21 @@ function(add_iommuser_script_test name)
 	endif()
 endfunction()
 
-# add_iommuser_cli_test(NAME COMMAND word... [LABELS label...] [TIMEOUT seconds])
+# add_iommuser_cli_test(NAME COMMAND word... [LABELS label...] [TIMEOUT seconds] [VALGRIND_BY_NAME])
 # A script test that runs the tool as "$IOMMU_KHO_DUMP"; it is registered a second time, as
-# NAME-valgrind with the label valgrind, with each run of the tool under valgrind.
+# NAME-valgrind with the label valgrind, with each run of the tool under valgrind. With VALGRIND_BY_NAME that label
+# is valgrind-more, which takes long and runs on request.
 function(add_iommuser_cli_test name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "COMMAND;LABELS")
+	cmake_parse_arguments(PARSE_ARGV 1 arg "VALGRIND_BY_NAME" "TIMEOUT" "COMMAND;LABELS")
 	add_iommuser_script_test(${name}
 		COMMAND ${arg_COMMAND} LABELS ${arg_LABELS} TIMEOUT ${arg_TIMEOUT})
+	set(label valgrind)
+	if(arg_VALGRIND_BY_NAME)
+		set(label valgrind-more)
+	endif()
 	if(NOT IOMMUSER_SANITIZE)
 		add_iommuser_script_test(${name}-valgrind
-			COMMAND ${arg_COMMAND} LABELS valgrind TIMEOUT 600)
+			COMMAND ${arg_COMMAND} LABELS ${label} TIMEOUT 600)
 		set_tests_properties(${name}-valgrind PROPERTIES ENVIRONMENT
 			"IOMMU_KHO_DUMP=${PROJECT_SOURCE_DIR}/tests/valgrind.sh;IOMMU_KHO_DUMP_PROGRAM=$<TARGET_FILE:iommu-kho-dump>")
 	endif()
