@@ -787,17 +787,6 @@ static void report_unexplained(struct handover *handover)
 		report_unexplained_run(handover, phys, length);
 }
 
-bool handover_is_flb(const char *name)
-{
-	const struct iommuser_revision *revision;
-	u32 i;
-
-	for (i = 0; (revision = iommuser_revision_at(i)); i++)
-		if (!strcmp(revision->flb_name, name))
-			return true;
-	return false;
-}
-
 /* Which FLBs there are is not known where these were found. */
 static bool flbs_unclear(const struct report *report)
 {
@@ -818,7 +807,7 @@ static void report_other_flbs(struct handover *handover)
 		flb = &handover->luo.flbs[i];
 		if (handover->has_flb && flb->data == handover->flb)
 			continue;
-		if (handover_is_flb(flb->name) || !strncmp(flb->name, "iommu", 5))
+		if (luo_is_iommu_flb(flb->name) || !strncmp(flb->name, "iommu", 5))
 			report_add(handover->report, IOMMUSER_FINDING_REC_ROOT_UNKNOWN, flb->phys,
 				   flb->data, 0, flb->name, sizeof(flb->name));
 	}

@@ -110,9 +110,6 @@ void handover_close(struct handover *handover);
 /** handover_set - the preserved set, or NULL when it is not known */
 struct iommuser_pageset *handover_set(struct handover *handover);
 
-/** handover_is_flb - is this the name of an FLB that IOMMU state of a known layout is in? */
-bool handover_is_flb(const char *name);
-
 /** handover_lacks - do records of a kind lack, as their chain breaks off? */
 bool handover_lacks(const struct handover *handover, u32 kind);
 

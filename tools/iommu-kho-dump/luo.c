@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <iommuser/error.h>
+#include <iommuser/records.h>
 #include <kho/abi/iommuser.h>
 #include <kho/abi/layout-kho-luo.h>
 #include <kho/abi/memfd.h>
@@ -247,10 +248,15 @@ static int read_flbs(struct luo_reader *reader, struct luo_state *luo)
 	return ret;
 }
 
-static bool is_iommu_flb(const char *name)
+bool luo_is_iommu_flb(const char *name)
 {
-	return !strcmp(name, "iommu-v1") || !strcmp(name, "iommu-liveupdate-v1") ||
-	       !strcmp(name, "iommu-liveupdate") || !strcmp(name, "iommuser-v1");
+	const struct iommuser_revision *revision;
+	u32 i;
+
+	for (i = 0; (revision = iommuser_revision_at(i)); i++)
+		if (!strcmp(revision->flb_name, name))
+			return true;
+	return false;
 }
 
 /* Ours hangs on the iommufd's file handler, which alone knows when it is needed. */
@@ -263,7 +269,8 @@ static bool may_use(const char *compatible, const char *flb)
 {
 	if (users_known(flb))
 		return !strcmp(compatible, IOMMUSER_IOMMUFD_V1_COMPATIBLE);
-	return !is_iommu_flb(flb) || strstr(compatible, "iommufd-") || strstr(compatible, "vfio-");
+	return !luo_is_iommu_flb(flb) || strstr(compatible, "iommufd-") ||
+	       strstr(compatible, "vfio-");
 }
 
 /* Which files need another FLB than IOMMU state's is not known: any may. */

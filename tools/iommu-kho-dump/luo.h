@@ -180,6 +180,9 @@ void luo_close(struct luo_state *luo);
 /** luo_peek_number - read liveupdate_num alone; false when that isn't possible */
 bool luo_peek_number(struct source *source, u64 phys, u64 size, u64 *number);
 
+/** luo_is_iommu_flb - is this the name of an FLB that IOMMU state of a known layout is in? */
+bool luo_is_iommu_flb(const char *name);
+
 /** luo_find_flb - the first FLB of that name, or NULL */
 const struct luo_flb *luo_find_flb(const struct luo_state *luo, const char *name);
 

@@ -98,14 +98,12 @@ static int survey_table(struct maps *maps, struct maps_table *table)
 {
 	struct survey survey = { maps, table, 0 };
 	const struct mapping_visitor visitor = { &survey, survey_range, NULL };
-	struct iommuser_pt_table shown = table->table;
 	int ret;
 
-	shown.env = &maps->env;
 	table->ranges = calloc(MAX_KEPT_OF_TABLE, sizeof(*table->ranges));
 	if (!table->ranges)
 		return -IOMMUSER_ENOMEM;
-	ret = mapping_walk(&shown, &maps->memfds, &visitor, &table->totals);
+	ret = mapping_walk(&table->table, &maps->memfds, &visitor, &table->totals);
 	if (ret == -IOMMUSER_ENOMEM)
 		return ret;
 	keep_ranges(&survey);
@@ -365,8 +363,6 @@ bool maps_init(struct maps *maps, struct handover *handover, const struct reques
 
 	memset(maps, 0, sizeof(*maps));
 	maps->handover = handover;
-	maps->env = progress_env(&maps->reads, &handover->env);
-	maps->reads.doing = "walking page tables";
 	maps->owners_known = owners_known(handover);
 	if (!mapping_memfds_init(&maps->memfds, handover->has_luo ? &handover->luo : NULL) ||
 	    !mapping_targets_init(&maps->targets, handover) ||
@@ -381,8 +377,10 @@ bool maps_init(struct maps *maps, struct handover *handover, const struct reques
 	maps->nr_entries = maps->nr_devices;
 	if (handover->has_iommu && !only && (!find_hwpts(maps) || !find_unused_domains(maps)))
 		return false;
+	handover->reads.doing = "walking page tables";
 	for (i = 0; i < maps->nr_entries && !failed; i++)
 		failed = survey_entry(maps, i);
+	handover->reads.doing = NULL;
 	progress_done();
 	return !failed;
 }

@@ -7,7 +7,6 @@
 #define MAPS_H
 
 #include "mapping.h"
-#include "progress.h"
 
 /**
  * struct maps_table - what a page table maps
@@ -69,8 +68,6 @@ struct maps {
 	struct handover *handover;
 	struct mapping_memfds memfds;
 	struct mapping_targets targets;
-	struct progress_reads reads; /* private, as is @env */
-	struct iommuser_env env;
 	struct maps_table **tables; /* hash table, private */
 	size_t nr_slots;
 	struct maps_hwpt *hwpts; /* sorted, private */

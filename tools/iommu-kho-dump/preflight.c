@@ -107,7 +107,7 @@ static size_t family_length(const char *name)
 /* Other structs can look like handlers; their names are hardly like those. */
 static void add_handler(void *ctx, const char *compatible)
 {
-	if (family_length(compatible) < strlen(compatible) || handover_is_flb(compatible))
+	if (family_length(compatible) < strlen(compatible) || luo_is_iommu_flb(compatible))
 		add_name(ctx, compatible);
 }
 
@@ -145,7 +145,7 @@ void preflight_learn(struct preflight_kernel *kernel, const struct kernel_file *
 	kernel_find_family(file, LUO_FAMILY, add_name, &kernel->luo);
 	kernel_find_handlers(file, add_handler, &kernel->handlers);
 	for (i = 0; i < kernel->handlers.nr && !kernel->iommu; i++)
-		if (handover_is_flb(kernel->handlers.names[i]))
+		if (luo_is_iommu_flb(kernel->handlers.names[i]))
 			kernel->iommu = kernel->handlers.names[i];
 }
 
@@ -612,7 +612,7 @@ static bool may_be_module(const struct preflight_kernel *kernel, const char *nam
 	*certain = false;
 	if (kernel_config(kernel->file, "CONFIG_MODULES") == 'n')
 		return false;
-	if (handover_is_flb(name) || (place && !place->option))
+	if (luo_is_iommu_flb(name) || (place && !place->option))
 		return false;
 	/* The handlers of files that have an IOMMU behind them come with its FLB. */
 	if (place && !kernel->iommu && kernel->file->has_layout)
@@ -802,16 +802,16 @@ static void compare_flbs(struct preflight *preflight, const struct handover *han
 		name = handover->luo.flbs[i].name;
 		contract =
 			add_contract(preflight, "FLB", name,
-				     handover_is_flb(name) ? iommu_consequence : flb_consequence);
+				     luo_is_iommu_flb(name) ? iommu_consequence : flb_consequence);
 		if (!contract)
 			return;
 		compare_handler(contract, name, kernel);
-		if (handover_is_flb(name))
+		if (luo_is_iommu_flb(name))
 			name_other_iommu(contract, kernel);
 		else
 			/* Of the kernel's self-test. */
 			contract->essential = strncmp(name, "liveupdate-test-", 16) != 0;
-		if (handover_is_flb(name) && contract->result == PREFLIGHT_MISSING &&
+		if (luo_is_iommu_flb(name) && contract->result == PREFLIGHT_MISSING &&
 		    kernel->luo.nr)
 			say(contract, PREFLIGHT_MISSING, "it has no IOMMU live update");
 	}
