@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "maps.h"
 #include "model.h"
+#include "pci-name.h"
 #include "report.h"
 #include "text.h"
 
@@ -379,7 +380,6 @@ static const char *heading(const char *key)
 
 static void name_entry(const struct maps_entry *entry, char *name, size_t size)
 {
-	u32 bdf = entry->requester.bdf;
 	int used;
 
 	if (entry->is_domain) {
@@ -390,9 +390,8 @@ static void name_entry(const struct maps_entry *entry, char *name, size_t size)
 				 (unsigned long long)entry->hwpt);
 		return;
 	}
-	used = snprintf(name, size, "%04llx:%02x:%02x.%x",
-			(unsigned long long)entry->requester.segment, bdf >> 8, bdf >> 3 & 0x1f,
-			bdf & 7);
+	used = snprintf(name, size, "%s",
+			pci_name(entry->requester.segment, entry->requester.bdf).text);
 	if (entry->requester.has_pasid)
 		snprintf(name + used, size - (size_t)used, " PASID %u", entry->requester.pasid);
 }

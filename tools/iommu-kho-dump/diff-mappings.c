@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <iommuser/vtd.h>
-
 #include "diff-cursor.h"
 #include "diff.h"
 #include "mapping.h"
+#include "pci-name.h"
 #include "progress.h"
 
 /* How often all pages of both images may be read as tables, for all devices together. */
@@ -45,8 +44,7 @@ struct mapping_diff {
 
 static void name_target(const struct mapping_target *target, char *name, size_t size)
 {
-	int used = snprintf(name, size, "%04x:%02x:%02x.%x", target->segment, target->bdf >> 8,
-			    target->bdf >> 3 & 0x1f, target->bdf & 7);
+	int used = snprintf(name, size, "%s", pci_name(target->segment, target->bdf).text);
 
 	if (target->has_pasid)
 		snprintf(name + used, size - (size_t)used, " PASID %u", target->pasid);
@@ -120,13 +118,13 @@ struct translation {
 	char stage[160];
 	char levels[16];
 	char table[24];
-	char did[16];	     /* where no record tells it, else "" */
+	char did[16];
 	bool is_its_domains; /* the table that the domain record names */
 	bool stage_told;     /* by that record, too */
 	bool did_told;	     /* by a record */
 };
 
-static void describe_table(struct translation *translation, const struct handover *handover)
+static void describe_translation(struct translation *translation, const struct handover *handover)
 {
 	const struct requester *requester = &translation->requester;
 	const struct iommuser_pt_table *table = &requester->table;
@@ -136,6 +134,9 @@ static void describe_table(struct translation *translation, const struct handove
 		 table->stage == IOMMUSER_STAGE_FIRST ? "first-stage" : "second-stage");
 	snprintf(translation->levels, sizeof(translation->levels), "%u", table->top_level + 1);
 	snprintf(translation->table, sizeof(translation->table), "0x%" PRIx64, table->top_table);
+	snprintf(translation->did, sizeof(translation->did), "%u", requester->did);
+	translation->did_told = requester->has_recorded_did &&
+				requester->recorded_did == requester->did;
 	if (!requester->has_domain ||
 	    iommuser_graph_read(&handover->graph, IOMMUSER_KIND_DOMAIN, requester->domain, &record))
 		return;
@@ -143,85 +144,6 @@ static void describe_table(struct translation *translation, const struct handove
 				      record.domain.top_level == table->top_level;
 	translation->stage_told = translation->is_its_domains &&
 				  record.domain.stage == table->stage;
-}
-
-/* The root table that is walked for a requester. */
-static bool root_table_of(const struct requester *requester, const struct handover *handover,
-			  u64 *root_table)
-{
-	const struct iommuser_graph *graph = &handover->graph;
-	union iommuser_record record;
-	u64 unit;
-
-	if (requester->vtd && requester->vtd <= handover->nr_vtd) {
-		*root_table = handover->vtd[requester->vtd - 1].phys;
-		return true;
-	}
-	if (!requester->has_device ||
-	    iommuser_graph_read(graph, IOMMUSER_KIND_DEVICE, requester->device, &record) ||
-	    iommuser_graph_resolve(graph, record.device.iommu, IOMMUSER_KIND_IOMMU, &unit) ||
-	    iommuser_graph_read(graph, IOMMUSER_KIND_IOMMU, unit, &record))
-		return false;
-	*root_table = record.iommu.root_table;
-	return true;
-}
-
-/* The domain id that records tell. */
-static bool recorded_did(const struct requester *requester, const struct handover *handover,
-			 u64 *did)
-{
-	const struct iommuser_graph *graph = &handover->graph;
-	union iommuser_record record;
-	u64 position, domain;
-
-	if (!requester->has_device)
-		return false;
-	if (!requester->has_pasid)
-		return !iommuser_graph_read(graph, IOMMUSER_KIND_DEVICE, requester->device,
-					    &record) &&
-		       !iommuser_graph_device_domain(graph, requester->device, &record.device,
-						     &domain, did);
-	if (iommuser_graph_find_attachment(graph, requester->device, true, requester->pasid,
-					   &position) ||
-	    iommuser_graph_read(graph, IOMMUSER_KIND_ATTACHMENT, position, &record))
-		return false;
-	*did = record.attachment.did;
-	return true;
-}
-
-/* The domain id in the tables that the hardware walks. */
-static bool hardware_did(const struct requester *requester, const struct handover *handover,
-			 u32 *did)
-{
-	struct iommuser_vtd_tables tables = { &handover->env, 0, requester->scalable };
-	struct iommuser_vtd_directory directory;
-	struct iommuser_vtd_context context;
-	struct iommuser_vtd_pasid entry;
-
-	if (!root_table_of(requester, handover, &tables.root_table) ||
-	    iommuser_vtd_context(&tables, requester->bdf, &context) || !context.present)
-		return false;
-	*did = context.did;
-	if (!requester->scalable)
-		return true;
-	iommuser_vtd_directory_of(&handover->env, &context, &directory);
-	if (iommuser_vtd_pasid(&directory,
-			       requester->has_pasid ? requester->pasid : context.rid_pasid, &entry))
-		return false;
-	*did = entry.did;
-	return true;
-}
-
-static void describe_did(struct translation *translation, const struct handover *handover)
-{
-	u64 recorded;
-	u32 did;
-
-	if (!hardware_did(&translation->requester, handover, &did))
-		return;
-	snprintf(translation->did, sizeof(translation->did), "%u", did);
-	translation->did_told = recorded_did(&translation->requester, handover, &recorded) &&
-				recorded == did;
 }
 
 /* Return: false when it is not known what the hardware does. */
@@ -232,8 +154,7 @@ static bool find_translation(struct mapping_diff *diff, const struct mapping_tar
 
 	translation->requester = mapping_target_requester(target);
 	if (requester_find(&translation->requester, handover, message, sizeof(message))) {
-		describe_table(translation, handover);
-		describe_did(translation, handover);
+		describe_translation(translation, handover);
 		return true;
 	}
 	switch (translation->requester.status) {
@@ -289,7 +210,7 @@ static void add_pair(struct mapping_diff *diff, const struct mapping_target *lef
 		say_change(diff->result, name, "levels", before.levels, after.levels);
 		say_change(diff->result, name, "table", before.table, after.table);
 	}
-	if (before.did[0] && after.did[0] && (!before.did_told || !after.did_told))
+	if (!before.did_told || !after.did_told)
 		say_change(diff->result, name, "did", before.did, after.did);
 	pair->target = *left;
 	pair->before = before.requester.table;

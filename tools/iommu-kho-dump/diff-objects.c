@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pci-name.h"
+
 static const struct {
 	u32 record;
 	enum diff_kind kind;
@@ -90,9 +92,7 @@ bool diff_live(const struct handover *handover, u32 kind, u64 position,
 
 static int name_device(u64 segment, u64 bdf, char *name, size_t size)
 {
-	return snprintf(name, size, "%04llx:%02x:%02x.%x", (unsigned long long)segment,
-			(unsigned int)(bdf >> 8), (unsigned int)(bdf >> 3 & 0x1f),
-			(unsigned int)(bdf & 7));
+	return snprintf(name, size, "%s", pci_name(segment, bdf).text);
 }
 
 static bool name_hwpt(const struct handover *handover, const struct iommuser_hwpt *hwpt, char *name,

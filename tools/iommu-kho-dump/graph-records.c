@@ -11,6 +11,7 @@
 #include "fields.h"
 #include "graph-model.h"
 #include "mapping.h"
+#include "pci-name.h"
 #include "text.h"
 
 /* Records: the first ones have a node each, the rest has one. */
@@ -153,13 +154,6 @@ void graph_draw_kind(struct graph_model *model, u32 kind)
 
 /* Devices: those of one domain and unit are one node when they are many. */
 
-static void name_device(char *name, size_t size, u64 segment, u64 bdf)
-{
-	snprintf(name, size, "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
-		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
-		 (unsigned int)(bdf & 7));
-}
-
 static struct graph_device *new_device(struct graph_model *model)
 {
 	model->devices = graph_more_room(model, model->devices, model->nr_devices,
@@ -187,7 +181,8 @@ static void collect_device(struct graph_model *model, u64 position,
 		snprintf(device->name, sizeof(device->name), "device record %" PRIu64, position);
 		return;
 	}
-	name_device(device->name, sizeof(device->name), record->segment, record->bdf);
+	snprintf(device->name, sizeof(device->name), "%s",
+		 pci_name(record->segment, record->bdf).text);
 	graph_referred_id(model, IOMMUSER_KIND_IOMMU, record->iommu, device->unit);
 	if (!iommuser_graph_device_domain(graph, position, record, &domain, &did)) {
 		graph_referred_id(model, IOMMUSER_KIND_DOMAIN, domain, device->domain);
@@ -357,7 +352,8 @@ static void collect_target(struct graph_model *model, const struct mapping_targe
 		return;
 	device->position = NO_RECORD;
 	device->style = "live";
-	name_device(device->name, sizeof(device->name), target->segment, target->bdf);
+	snprintf(device->name, sizeof(device->name), "%s",
+		 pci_name(target->segment, target->bdf).text);
 	if (target->has_pasid)
 		snprintf(device->attachment, sizeof(device->attachment), "PASID %u", target->pasid);
 	snprintf(device->unit, sizeof(device->unit), "vtd%u", target->vtd - 1);

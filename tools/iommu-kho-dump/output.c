@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pci-name.h"
 #include "report.h"
 
 #define MAX_DEPTH 8
@@ -196,12 +197,7 @@ void put_untrusted(struct json_object *object, const char *key, const char *byte
 
 void put_bdf(struct json_object *object, u64 segment, u64 bdf)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", (unsigned int)(segment & 0xffff),
-		 (unsigned int)(bdf >> 8 & 0xff), (unsigned int)(bdf >> 3 & 0x1f),
-		 (unsigned int)(bdf & 7));
-	put_text(object, "bdf", text);
+	put_text(object, "bdf", pci_name(segment, bdf).text);
 }
 
 void put_hex(struct json_object *object, const char *key, u64 value)

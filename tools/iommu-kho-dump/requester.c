@@ -14,6 +14,7 @@
 #include <iommuser/vtd.h>
 
 #include "fault.h"
+#include "pci-name.h"
 
 #define OUTPUT_WIDTH 52
 /* Devices to name where another one was asked for. */
@@ -104,21 +105,22 @@ static bool has_record(struct requester *requester, const struct handover *hando
 	return true;
 }
 
-/* The domain that records attach to a device and PASID. */
-static bool attached_domain(const struct requester *requester, const struct handover *handover,
+/* The domain and domain id that records attach to a device and PASID. */
+static bool attached_domain(struct requester *requester, const struct handover *handover,
 			    const struct iommuser_device *device, u64 *domain)
 {
 	union iommuser_record attachment;
-	u64 position, did;
+	u64 position;
 
 	if (!requester->has_pasid)
 		return !iommuser_graph_device_domain(&handover->graph, requester->device, device,
-						     domain, &did);
+						     domain, &requester->recorded_did);
 	if (iommuser_graph_find_attachment(&handover->graph, requester->device, true,
 					   requester->pasid, &position) ||
 	    iommuser_graph_read(&handover->graph, IOMMUSER_KIND_ATTACHMENT, position, &attachment))
 		return false;
 	*domain = attachment.attachment.domain;
+	requester->recorded_did = attachment.attachment.did;
 	return true;
 }
 
@@ -127,7 +129,8 @@ static void find_domain(struct requester *requester, const struct handover *hand
 {
 	u64 domain;
 
-	requester->has_domain = attached_domain(requester, handover, device, &domain) &&
+	requester->has_recorded_did = attached_domain(requester, handover, device, &domain);
+	requester->has_domain = requester->has_recorded_did &&
 				!iommuser_graph_resolve(&handover->graph, domain,
 							IOMMUSER_KIND_DOMAIN, &requester->domain);
 }
@@ -204,12 +207,6 @@ static void choose_vtd_root(struct search *search)
 	use_vtd_root(search, 0);
 }
 
-static int name_device(u64 segment, u32 bdf, const char *before, char *text, size_t size)
-{
-	return snprintf(text, size, "%s%04llx:%02x:%02x.%x", before, (unsigned long long)segment,
-			bdf >> 8, bdf >> 3 & 0x1f, bdf & 7);
-}
-
 /* Which devices are there, where the one that was asked for is not? */
 static void name_others(const struct handover *handover, char *text, size_t size)
 {
@@ -224,9 +221,9 @@ static void name_others(const struct handover *handover, char *text, size_t size
 		    iommuser_graph_device_stale(graph, &record.device))
 			continue;
 		if (nr++ < MAX_NAMED && (size_t)used < size)
-			used += name_device(record.device.segment, (u32)record.device.bdf,
-					    nr > 1 ? ", " : ". It holds: ", text + used,
-					    size - (size_t)used);
+			used += snprintf(text + used, size - (size_t)used, "%s%s",
+					 nr > 1 ? ", " : ". It holds: ",
+					 pci_name(record.device.segment, record.device.bdf).text);
 	}
 	if (!nr)
 		snprintf(text, size, ", which holds no device");
@@ -246,11 +243,8 @@ static bool refuse_stranger(const struct search *search)
 		return refuse(search, REQUESTER_UNKNOWN, 0,
 			      "no record of that name among those that could be read");
 	refuse(search, REQUESTER_ABSENT, 0, "");
-	used = (size_t)name_device(requester->segment, requester->bdf, "", search->message,
-				   search->size);
-	if (used < search->size)
-		used += (size_t)snprintf(search->message + used, search->size - used,
-					 " is not part of this handover");
+	used = (size_t)snprintf(search->message, search->size, "%s is not part of this handover",
+				pci_name(requester->segment, requester->bdf).text);
 	if (used < search->size)
 		name_others(search->handover, search->message + used, search->size - used);
 	return false;
@@ -309,6 +303,7 @@ static bool legacy_table(const struct search *search, const struct iommuser_vtd_
 		return refuse(search, REQUESTER_BLOCKED, FAULT_CONTEXT_INVALID,
 			      "its context entry has a reserved translation type: DMA is blocked");
 	}
+	search->requester->did = context->did;
 	return use_table(search, IOMMUSER_STAGE_SECOND, context->table, context->address_width + 1,
 			 FAULT_CONTEXT_INVALID);
 }
@@ -361,6 +356,7 @@ static bool scalable_table(const struct search *search, const struct iommuser_vt
 
 	if (!read_pasid(search, context, &entry))
 		return false;
+	search->requester->did = entry.did;
 	switch (entry.type) {
 	case IOMMUSER_VTD_PGTT_FIRST:
 		return use_table(search, IOMMUSER_STAGE_FIRST, entry.first_stage,

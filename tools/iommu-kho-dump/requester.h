@@ -31,6 +31,8 @@ enum requester_status {
  * @fault: fault reason (VT-d, 7.1.3) of the hardware that blocks it, 0 for none
  * @scalable: the unit is in scalable mode
  * @table: what those requests are translated with
+ * @did: domain id that the hardware tags them with; with REQUESTER_FOUND
+ * @recorded_did: the one that records tell; only with @has_recorded_did
  * @device: index of its device record; only with @has_device
  * @domain: index of its domain record; only with @has_domain
  */
@@ -42,10 +44,13 @@ struct requester {
 	enum requester_status status;
 	u32 fault;
 	struct iommuser_pt_table table;
+	u32 did;
+	u64 recorded_did;
 	u64 device;
 	u64 domain;
 	bool has_pasid;
 	bool scalable;
+	bool has_recorded_did;
 	bool has_device;
 	bool has_domain;
 };
