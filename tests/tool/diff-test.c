@@ -109,7 +109,7 @@ static void start(struct diff_cursor *cursor, const struct iommuser_pt_table *ta
 	assert_true(diff_cursor_init(cursor, table, left));
 }
 
-static void expect_segment(struct diff_cursor *cursor, enum diff_segment_kind kind, u64 first,
+static void expect_segment(struct diff_cursor *cursor, enum table_piece_kind kind, u64 first,
 			   u64 last, u64 phys, u32 permissions)
 {
 	struct diff_segment segment;
@@ -148,13 +148,12 @@ static void test_ranges(void **state)
 	*reach(memory, &table, 1ULL << 30, 2) = 0x80000000 | WRITE | LARGE;
 	map_pages(memory, &table, (1ULL << 48) - PAGE, 0x900000, 1, READ);
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0x1fe000, 0x201fff, 0x800000, 3);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0x202000, 0x202fff, 0x804000, 1);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0x203000, 0x203fff, 0x805000, 7);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0x400000, 0x600fff, 0x40000000, 3);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 1ULL << 30, (2ULL << 30) - 1, 0x80000000, 2);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, (1ULL << 48) - PAGE, (1ULL << 48) - 1,
-		       0x900000, 1);
+	expect_segment(&cursor, TABLE_MAPPED, 0x1fe000, 0x201fff, 0x800000, 3);
+	expect_segment(&cursor, TABLE_MAPPED, 0x202000, 0x202fff, 0x804000, 1);
+	expect_segment(&cursor, TABLE_MAPPED, 0x203000, 0x203fff, 0x805000, 7);
+	expect_segment(&cursor, TABLE_MAPPED, 0x400000, 0x600fff, 0x40000000, 3);
+	expect_segment(&cursor, TABLE_MAPPED, 1ULL << 30, (2ULL << 30) - 1, 0x80000000, 2);
+	expect_segment(&cursor, TABLE_MAPPED, (1ULL << 48) - PAGE, (1ULL << 48) - 1, 0x900000, 1);
 	expect_end(&cursor);
 	assert_int_equal(left, MANY - memory->nr);
 	free(memory);
@@ -172,11 +171,9 @@ static void test_upper_half(void **state)
 	map_pages(memory, &table, (1ULL << 47) - PAGE, 0x800000, 2, READ | WRITE);
 	map_pages(memory, &table, (1ULL << 48) - PAGE, 0x900000, 1, READ);
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, (1ULL << 47) - PAGE, (1ULL << 47) - 1,
-		       0x800000, 3);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0xffff800000000000, 0xffff800000000fff,
-		       0x801000, 3);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, ~0ULL - PAGE + 1, ~0ULL, 0x900000, 1);
+	expect_segment(&cursor, TABLE_MAPPED, (1ULL << 47) - PAGE, (1ULL << 47) - 1, 0x800000, 3);
+	expect_segment(&cursor, TABLE_MAPPED, 0xffff800000000000, 0xffff800000000fff, 0x801000, 3);
+	expect_segment(&cursor, TABLE_MAPPED, ~0ULL - PAGE + 1, ~0ULL, 0x900000, 1);
 	expect_end(&cursor);
 	free(memory);
 }
@@ -197,11 +194,29 @@ static void test_gaps(void **state)
 	*reach(memory, &table, 0x800000, 1) = table.top_table | READ;
 	*reach(memory, &table, 1ULL << 30, 2) = 0xdead000 | READ;
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_INVALID, 0, 0xfff, invalid, 0);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0x200000, 0x200fff, 0x800000, 1);
-	expect_segment(&cursor, DIFF_SEGMENT_MISSING, 0x400000, 0x5fffff, 0, 0);
-	expect_segment(&cursor, DIFF_SEGMENT_REPEATED, 0x600000, 0x9fffff, 0, 0);
-	expect_segment(&cursor, DIFF_SEGMENT_MISSING, 1ULL << 30, (2ULL << 30) - 1, 0, 0);
+	expect_segment(&cursor, TABLE_INVALID, 0, 0xfff, invalid, 0);
+	expect_segment(&cursor, TABLE_MAPPED, 0x200000, 0x200fff, 0x800000, 1);
+	expect_segment(&cursor, TABLE_MISSING, 0x400000, 0x5fffff, 0, 0);
+	expect_segment(&cursor, TABLE_REPEATED, 0x600000, 0x9fffff, 0, 0);
+	expect_segment(&cursor, TABLE_MISSING, 1ULL << 30, (2ULL << 30) - 1, 0, 0);
+	expect_end(&cursor);
+	free(memory);
+}
+
+/* Memory that goes on beyond the widest address is not mapped there. */
+static void test_output_width(void **state)
+{
+	struct memory *memory = new_memory();
+	struct iommuser_pt_table table = new_top(memory, IOMMUSER_STAGE_SECOND, 3);
+	u64 left = MANY, beyond = 1ULL << 39;
+	struct diff_cursor cursor;
+
+	(void)state;
+	table.output_width = 39;
+	map_pages(memory, &table, 0, beyond - PAGE, 2, READ);
+	start(&cursor, &table, &left);
+	expect_segment(&cursor, TABLE_MAPPED, 0, 0xfff, beyond - PAGE, 1);
+	expect_segment(&cursor, TABLE_INVALID, 0x1000, 0x1fff, beyond | READ, 0);
 	expect_end(&cursor);
 	free(memory);
 }
@@ -216,11 +231,11 @@ static void test_whole_table(void **state)
 	(void)state;
 	table.top_table = 0xdead000;
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_MISSING, 0, (1ULL << 39) - 1, 0, 0);
+	expect_segment(&cursor, TABLE_MISSING, 0, (1ULL << 39) - 1, 0, 0);
 	expect_end(&cursor);
 	table.top_table = BASE + 8;
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_INVALID, 0, (1ULL << 39) - 1, BASE + 8, 0);
+	expect_segment(&cursor, TABLE_INVALID, 0, (1ULL << 39) - 1, BASE + 8, 0);
 	expect_end(&cursor);
 	table.top_level = 1;
 	assert_false(diff_cursor_init(&cursor, &table, &left));
@@ -241,15 +256,15 @@ static void test_bounds(void **state)
 	for (i = 0; i < 512; i++)
 		*entry_of(memory, table.top_table, i) = table.top_table | READ;
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_REPEATED, 0, (1ULL << 48) - 1, 0, 0);
+	expect_segment(&cursor, TABLE_REPEATED, 0, (1ULL << 48) - 1, 0, 0);
 	expect_end(&cursor);
 	memset(memory->pages[0], 0, PAGE);
 	for (i = 0; i < 4; i++)
 		map_pages(memory, &table, i * 0x200000ULL, 0x800000, 1, READ);
 	left = 4;
 	start(&cursor, &table, &left);
-	expect_segment(&cursor, DIFF_SEGMENT_MAPPED, 0, 0xfff, 0x800000, 1);
-	expect_segment(&cursor, DIFF_SEGMENT_REPEATED, 0x200000, 0x7fffff, 0, 0);
+	expect_segment(&cursor, TABLE_MAPPED, 0, 0xfff, 0x800000, 1);
+	expect_segment(&cursor, TABLE_REPEATED, 0x200000, 0x7fffff, 0, 0);
 	expect_end(&cursor);
 	assert_int_equal(left, 0);
 	free(memory);
@@ -293,7 +308,7 @@ struct expected_ranges {
 static void expect_whole(struct expected_ranges *expected)
 {
 	if (expected->any)
-		expect_segment(expected->cursor, DIFF_SEGMENT_MAPPED, expected->whole.first,
+		expect_segment(expected->cursor, TABLE_MAPPED, expected->whole.first,
 			       expected->whole.last, expected->whole.phys,
 			       expected->whole.permissions);
 	expected->any = false;
@@ -302,7 +317,7 @@ static void expect_whole(struct expected_ranges *expected)
 static int expect_run(void *ctx, const struct iommuser_pt_run *run)
 {
 	struct expected_ranges *expected = ctx;
-	struct diff_segment next = { .kind = DIFF_SEGMENT_MAPPED,
+	struct diff_segment next = { .kind = TABLE_MAPPED,
 				     .first = run->iova,
 				     .last = run->iova + run->length - 1,
 				     .phys = run->phys,
@@ -488,11 +503,11 @@ static void test_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranges),	cmocka_unit_test(test_upper_half),
-		cmocka_unit_test(test_gaps),	cmocka_unit_test(test_whole_table),
-		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_walker),
-		cmocka_unit_test(test_in_step), cmocka_unit_test(test_gaps_in_step),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_ranges),	     cmocka_unit_test(test_upper_half),
+		cmocka_unit_test(test_gaps),	     cmocka_unit_test(test_output_width),
+		cmocka_unit_test(test_whole_table),  cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_walker),	     cmocka_unit_test(test_in_step),
+		cmocka_unit_test(test_gaps_in_step), cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

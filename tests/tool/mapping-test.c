@@ -216,7 +216,7 @@ static void expect_range(const struct fixture *fixture, u64 i, u64 iova, u64 phy
 }
 
 static void expect_gap(const struct fixture *fixture, u64 i, u64 iova, u64 length,
-		       enum mapping_gap_reason reason, u64 phys)
+		       enum table_piece_kind reason, u64 phys)
 {
 	assert_true(i < fixture->nr_gaps);
 	assert_int_equal(fixture->gaps[i].iova, iova);
@@ -500,8 +500,8 @@ static void missing_tables_are_gaps(void **state)
 	expect_range(fixture, 1, 3 * large, 0x40003000, PAGE);
 	expect_range(fixture, 2, 6 * huge, 0x40005000, PAGE);
 	assert_int_equal(fixture->nr_gaps, 2);
-	expect_gap(fixture, 0, large, 2 * large, MAPPING_MISSING, first);
-	expect_gap(fixture, 1, 5 * huge, huge, MAPPING_MISSING, third);
+	expect_gap(fixture, 0, large, 2 * large, TABLE_MISSING, first);
+	expect_gap(fixture, 1, 5 * huge, huge, TABLE_MISSING, third);
 }
 
 /* Gaps of one reason are one, those of two are two. */
@@ -519,8 +519,8 @@ static void gaps_of_two_reasons(void **state)
 	memory_drop(fixture->source, missing);
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_gaps, 2);
-	expect_gap(fixture, 0, large, large, MAPPING_MISSING, missing);
-	expect_gap(fixture, 1, 2 * large, 2 * large, MAPPING_REPEATED, repeated);
+	expect_gap(fixture, 0, large, large, TABLE_MISSING, missing);
+	expect_gap(fixture, 1, 2 * large, 2 * large, TABLE_REPEATED, repeated);
 }
 
 static void missing_top_table(void **state)
@@ -531,12 +531,12 @@ static void missing_top_table(void **state)
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_ranges, 0);
 	assert_int_equal(fixture->nr_gaps, 1);
-	expect_gap(fixture, 0, 0, 1ULL << 39, MAPPING_MISSING, fixture->table.top_table);
+	expect_gap(fixture, 0, 0, 1ULL << 39, TABLE_MISSING, fixture->table.top_table);
 	use_first_stage(fixture, 4);
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_gaps, 2);
-	expect_gap(fixture, 0, 0, 1ULL << 56, MAPPING_MISSING, fixture->table.top_table);
-	expect_gap(fixture, 1, 0xff00000000000000, 1ULL << 56, MAPPING_MISSING,
+	expect_gap(fixture, 0, 0, 1ULL << 56, TABLE_MISSING, fixture->table.top_table);
+	expect_gap(fixture, 1, 0xff00000000000000, 1ULL << 56, TABLE_MISSING,
 		   fixture->table.top_table);
 }
 
@@ -552,7 +552,7 @@ static void invalid_entries_are_gaps(void **state)
 	assert_int_equal(fixture->nr_ranges, 2);
 	expect_range(fixture, 1, 0x3000, 0x40003000, 2 * PAGE);
 	assert_int_equal(fixture->nr_gaps, 1);
-	expect_gap(fixture, 0, 0x1000, 2 * PAGE, MAPPING_INVALID, at);
+	expect_gap(fixture, 0, 0x1000, 2 * PAGE, TABLE_INVALID, at);
 	/* Beyond what the unit can address, and a superpage that is not aligned. */
 	fixture->table.output_width = 36;
 	map(fixture, 0x1000, 0x40001000, 1, RW);
@@ -560,8 +560,8 @@ static void invalid_entries_are_gaps(void **state)
 	put_entry(fixture, 1ULL << 21, 1, 0x40001000 | LARGE | RW);
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_gaps, 2);
-	expect_gap(fixture, 0, 0x2000, PAGE, MAPPING_INVALID, at);
-	expect_gap(fixture, 1, 1ULL << 21, 1ULL << 21, MAPPING_INVALID,
+	expect_gap(fixture, 0, 0x2000, PAGE, TABLE_INVALID, at);
+	expect_gap(fixture, 1, 1ULL << 21, 1ULL << 21, TABLE_INVALID,
 		   entry_at(fixture, 1ULL << 21, 1));
 }
 
@@ -625,7 +625,7 @@ static void cycles_end(void **state)
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_ranges, 0);
 	assert_int_equal(fixture->nr_gaps, 1);
-	expect_gap(fixture, 0, 0, 1ULL << 57, MAPPING_REPEATED, fixture->table.top_table);
+	expect_gap(fixture, 0, 0, 1ULL << 57, TABLE_REPEATED, fixture->table.top_table);
 	assert_int_equal(fixture->totals.nr_tables, 1);
 }
 
@@ -650,8 +650,7 @@ static void fan_out_ends(void **state)
 	assert_int_equal(fixture->totals.nr_tables, 5);
 	/* What follows is one gap to the end. */
 	assert_int_equal(fixture->nr_gaps, 1);
-	expect_gap(fixture, 0, 1ULL << 21, (1ULL << 57) - (1ULL << 21), MAPPING_REPEATED,
-		   tables[4]);
+	expect_gap(fixture, 0, 1ULL << 21, (1ULL << 57) - (1ULL << 21), TABLE_REPEATED, tables[4]);
 }
 
 static void a_table_met_at_two_levels(void **state)
@@ -666,7 +665,7 @@ static void a_table_met_at_two_levels(void **state)
 	assert_int_equal(walk(fixture), 0);
 	assert_int_equal(fixture->nr_ranges, 2);
 	assert_int_equal(fixture->nr_gaps, 1);
-	expect_gap(fixture, 0, 1ULL << 30, 1ULL << 30, MAPPING_REPEATED, leaf_table);
+	expect_gap(fixture, 0, 1ULL << 30, 1ULL << 30, TABLE_REPEATED, leaf_table);
 }
 
 static void visitors_can_stop(void **state)

@@ -1,33 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A page table as a stream of ranges that its reader pulls, so that two tables
- * can be read in step. Memory grows with the number of table pages, not with
- * that of the ranges.
+ * A page table as a stream of ranges as long as they can be, whatever entries
+ * they are made of.
  */
 #ifndef DIFF_CURSOR_H
 #define DIFF_CURSOR_H
 
-#include <iommuser/pagetable.h>
-
-#include "address-set.h"
-
-/** enum diff_segment_kind - what is known of a range of IOVAs */
-enum diff_segment_kind {
-	DIFF_SEGMENT_MAPPED,
-	DIFF_SEGMENT_INVALID,  /* no hardware would follow the entry */
-	DIFF_SEGMENT_MISSING,  /* the image lacks the table */
-	DIFF_SEGMENT_REPEATED, /* the table was met before: tables in a loop, or shared */
-};
+#include "table-cursor.h"
 
 /**
  * struct diff_segment - a range of IOVAs; what lies between two is not mapped
+ * @kind: as of struct table_piece
  * @first: first byte; first-stage addresses of the upper half are sign-extended
  * @last: last byte
- * @phys: of @first; of an invalid one the entry
+ * @phys: memory of @first; of an invalid one the entry; else 0
  * @permissions: IOMMUSER_PT_*
  */
 struct diff_segment {
-	enum diff_segment_kind kind;
+	enum table_piece_kind kind;
 	u64 first;
 	u64 last;
 	u64 phys;
@@ -38,17 +28,7 @@ struct diff_segment {
  * struct diff_cursor - where a stream stands; private
  */
 struct diff_cursor {
-	struct iommuser_pt_table table;
-	u64 at; /* as if addresses were not sign-extended */
-	u64 size;
-	u64 tables[IOMMUSER_PT_MAX_LEVELS];  /* entered last, by level */
-	u64 regions[IOMMUSER_PT_MAX_LEVELS]; /* what those are for */
-	struct iommuser_pt_step leaf;	     /* the last 4 KiB entry that was translated */
-	u64 leaf_region;		     /* of its table */
-	u32 leaf_permissions;
-	bool has_leaf;
-	struct address_set met;
-	u64 *tables_left;
+	struct table_cursor table;
 	bool failed;
 	bool has_next;
 	struct diff_segment next;
@@ -56,9 +36,8 @@ struct diff_cursor {
 
 /**
  * diff_cursor_init - start with a page table
- * @table: copied
- * @tables_left: table pages that may be read, counted down; several streams may
- *	share it
+ * @table: as for table_cursor_init()
+ * @tables_left: as there
  *
  * Return: false when there can't be such a table. diff_cursor_free() it in any case.
  */

@@ -89,16 +89,17 @@ static void compare_tables(struct mapping_diff *diff, size_t first)
 {
 	const struct target_pair *pair = &diff->pairs[first];
 	struct diff_cursor before, after;
+	bool possible_before = diff_cursor_init(&before, &pair->before, &diff->left_before);
+	bool possible_after = diff_cursor_init(&after, &pair->after, &diff->left_after);
 	struct json_object *also;
 	char name[48];
 
 	name_target(&pair->target, name, sizeof(name));
-	memset(&after, 0, sizeof(after));
-	if (!diff_cursor_init(&before, &pair->before, &diff->left_before)) {
+	if (!possible_before) {
 		diff->result->unread = true;
 		diff_not_compared(diff->result, DIFF_MAPPING, NULL, name,
 				  "A has a page table of an impossible shape");
-	} else if (!diff_cursor_init(&after, &pair->after, &diff->left_after)) {
+	} else if (!possible_after) {
 		diff->result->unread = true;
 		diff_not_compared(diff->result, DIFF_MAPPING, NULL, name,
 				  "B has a page table of an impossible shape");

@@ -23,7 +23,7 @@ struct pending {
 
 static const char *describe_segment(const struct diff_segment *segment, char *text, size_t size)
 {
-	if (segment->kind == DIFF_SEGMENT_INVALID)
+	if (segment->kind == TABLE_INVALID)
 		snprintf(text, size, "invalid entry 0x%" PRIx64, segment->phys);
 	else
 		snprintf(text, size, "0x%" PRIx64 " %s%s%s", segment->phys,
@@ -87,15 +87,15 @@ static bool note_gap(struct pending *pending, const struct diff_segment *segment
 	char text[80];
 	u32 bit;
 
-	if (!segment || segment->kind < DIFF_SEGMENT_MISSING)
+	if (!segment || segment->kind < TABLE_MISSING)
 		return false;
-	bit = 1U << (2 * (*letter == 'B') + (segment->kind == DIFF_SEGMENT_MISSING));
+	bit = 1U << (2 * (*letter == 'B') + (segment->kind == TABLE_MISSING));
 	if (pending->noted & bit)
 		return true;
 	pending->noted |= bit;
 	snprintf(text, sizeof(text), "%s %s", letter,
-		 segment->kind == DIFF_SEGMENT_MISSING ? "lacks page tables" :
-							 "has page tables in a loop, or shared");
+		 segment->kind == TABLE_MISSING ? "lacks page tables" :
+						  "has page tables in a loop, or shared");
 	diff_not_compared(pending->result, DIFF_MAPPING, NULL, pending->object, text);
 	pending->result->unread = true;
 	return true;
@@ -125,7 +125,7 @@ static bool cut(struct diff_segment *segment, u64 last)
 {
 	if (segment->last == last)
 		return false;
-	if (segment->kind == DIFF_SEGMENT_MAPPED)
+	if (segment->kind == TABLE_MAPPED)
 		segment->phys += last - segment->first + 1;
 	segment->first = last + 1;
 	return true;

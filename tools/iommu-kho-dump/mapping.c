@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What devices can reach by DMA. The library translates one address for each
- * run of like entries; what follows it in the same table is read off there.
+ * What devices can reach by DMA: pieces of page tables, with the owners of the
+ * memory.
  */
 #include "mapping.h"
 
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,6 @@
 #include <iommuser/error.h>
 #include <iommuser/vtd.h>
 
-#include "address-set.h"
-
-#define ENTRIES 512
-#define TABLE_SIZE 4096
-#define ADDRESS_MASK 0x000ffffffffff000ULL
 /* Tables of 4 KiB entries for 256 TiB. */
 #define MAX_TABLES (1ULL << 27)
 
@@ -263,38 +257,17 @@ struct mapping_owner mapping_memfds_find(const struct mapping_memfds *memfds, u6
 /* Page tables */
 
 struct walk {
-	const struct iommuser_pt_table *table;
 	const struct mapping_memfds *memfds;
 	const struct mapping_visitor *visitor;
 	struct mapping_totals *totals;
-	struct address_set seen;	     /* tables, with bit 0 so that none is 0 */
-	struct iommuser_pt_translation path; /* how the last address was translated */
-	u64 at;				     /* next address, not sign-extended */
-	u64 entries[ENTRIES];		     /* of the table looked at */
-	struct mapping_range run;	     /* not reported yet; length 0: none */
-	struct mapping_gap gap;		     /* as above */
-	u64 hint;			     /* number of the extent found last */
-	u64 owned_from;			     /* where @owner was found */
-	u64 owned_bytes;		     /* for how many bytes it holds */
+	struct table_cursor cursor;
+	struct mapping_range run; /* not reported yet; length 0: none */
+	struct mapping_gap gap;	  /* as above */
+	u64 hint;		  /* number of the extent found last */
+	u64 owned_from;		  /* where @owner was found */
+	u64 owned_bytes;	  /* for how many bytes it holds */
 	struct mapping_owner owner;
 };
-
-static u32 width_of(const struct iommuser_pt_table *table)
-{
-	return 12 + 9 * (table->top_level + 1);
-}
-
-static u64 level_size(u32 level)
-{
-	return 1ULL << (12 + 9 * level);
-}
-
-static u64 sign_extended(const struct iommuser_pt_table *table, u64 iova)
-{
-	u64 half = 1ULL << (width_of(table) - 1);
-
-	return table->stage == IOMMUSER_STAGE_FIRST && iova >= half ? iova | ~(half - 1) : iova;
-}
 
 static int flush_range(struct walk *walk)
 {
@@ -326,20 +299,19 @@ static int flush_gap(struct walk *walk)
 	return ret;
 }
 
-static int add_gap(struct walk *walk, u64 length, u64 phys, enum mapping_gap_reason reason)
+static int add_gap(struct walk *walk, const struct table_piece *piece)
 {
-	u64 iova = sign_extended(walk->table, walk->at);
 	int ret = flush_range(walk);
 
 	if (ret)
 		return ret;
-	if (walk->gap.length && walk->gap.reason == reason &&
-	    walk->gap.iova + walk->gap.length == iova) {
-		walk->gap.length += length;
+	if (walk->gap.length && walk->gap.reason == piece->kind &&
+	    walk->gap.iova + walk->gap.length == piece->iova) {
+		walk->gap.length += piece->length;
 		return 0;
 	}
 	ret = flush_gap(walk);
-	walk->gap = (struct mapping_gap){ iova, length, phys, reason };
+	walk->gap = (struct mapping_gap){ piece->iova, piece->length, piece->phys, piece->kind };
 	return ret;
 }
 
@@ -349,20 +321,20 @@ static bool owner_goes_on(const struct mapping_range *run, const struct mapping_
 	       (!owner->session || run->owner.offset + run->length == owner->offset);
 }
 
-static int add_piece(struct walk *walk, const struct mapping_range *piece)
+static int add_range(struct walk *walk, const struct mapping_range *range)
 {
 	struct mapping_range *run = &walk->run;
 	int ret;
 
-	if (run->length && run->permissions == piece->permissions &&
-	    run->iova + run->length == piece->iova && run->phys + run->length == piece->phys &&
-	    owner_goes_on(run, &piece->owner)) {
-		run->length += piece->length;
-		run->page_sizes |= piece->page_sizes;
+	if (run->length && run->permissions == range->permissions &&
+	    run->iova + run->length == range->iova && run->phys + run->length == range->phys &&
+	    owner_goes_on(run, &range->owner)) {
+		run->length += range->length;
+		run->page_sizes |= range->page_sizes;
 		return 0;
 	}
 	ret = flush_range(walk);
-	*run = *piece;
+	*run = *range;
 	return ret;
 }
 
@@ -384,201 +356,68 @@ static struct mapping_owner owner_at(struct walk *walk, u64 phys, u64 *length)
 	return owner;
 }
 
-static int add_leaf(struct walk *walk, u64 phys, u32 level)
+/* A piece that is mapped, split by owners. */
+static int add_piece(struct walk *walk, const struct table_piece *piece)
 {
-	u64 left = level_size(level), length = left;
-	struct mapping_range piece = {
-		.iova = sign_extended(walk->table, walk->at),
-		.phys = phys,
-		.permissions = walk->path.permissions,
-		.page_sizes = left,
+	u64 left = piece->length, length = left;
+	struct mapping_range range = {
+		.iova = piece->iova,
+		.phys = piece->phys,
+		.permissions = piece->permissions,
+		.page_sizes = piece->page_size,
 	};
 	int ret = flush_gap(walk);
 
-	for (; !ret && left; left -= piece.length) {
+	for (; !ret && left; left -= range.length) {
 		if (walk->memfds)
-			piece.owner = owner_at(walk, piece.phys, &length);
-		piece.length = length < left ? length : left;
-		ret = add_piece(walk, &piece);
-		piece.iova += piece.length;
-		piece.phys += piece.length;
+			range.owner = owner_at(walk, range.phys, &length);
+		range.length = length < left ? length : left;
+		ret = add_range(walk, &range);
+		range.iova += range.length;
+		range.phys += range.length;
 	}
-	walk->at += level_size(level);
 	return ret;
 }
 
-static const struct iommuser_pt_step *last_step(const struct walk *walk)
+static int walk_all(struct walk *walk)
 {
-	return &walk->path.steps[walk->path.nr_steps - 1];
-}
+	struct table_piece piece;
+	int ret = 0;
 
-static bool read_entries(struct walk *walk)
-{
-	const struct iommuser_env *env = walk->table->env;
-	const void *bytes = env->map(env->ctx, last_step(walk)->table, TABLE_SIZE);
-	u32 i;
-
-	if (!bytes)
-		return false;
-	memcpy(walk->entries, bytes, TABLE_SIZE);
-	for (i = 0; i < ENTRIES; i++)
-		walk->entries[i] = le64toh(walk->entries[i]);
-	return true;
-}
-
-/* Bits of an entry that say where it leads, and nothing of what it is. */
-static u64 address_bits(const struct walk *walk, u32 level)
-{
-	return ADDRESS_MASK & ((1ULL << walk->table->output_width) - 1) & ~(level_size(level) - 1);
-}
-
-/* The leaf that was found, and those after it that differ in their address alone. */
-static int take_leaves(struct walk *walk)
-{
-	const struct iommuser_pt_step *step = last_step(walk);
-	u64 address = address_bits(walk, step->level);
-	u32 index = step->index;
-	int ret;
-
-	ret = add_leaf(walk, step->entry & address, step->level);
-	if (!read_entries(walk))
-		return ret;
-	while (!ret && ++index < ENTRIES && !((walk->entries[index] ^ step->entry) & ~address))
-		ret = add_leaf(walk, walk->entries[index] & address, step->level);
-	return ret;
-}
-
-/* The entry that is not present, and those after it that are empty or like it. */
-static void skip_empty(struct walk *walk)
-{
-	const struct iommuser_pt_step *step = last_step(walk);
-	u64 address = address_bits(walk, step->level);
-	u32 index = step->index + 1;
-
-	if (read_entries(walk))
-		while (index < ENTRIES && (!walk->entries[index] ||
-					   !((walk->entries[index] ^ step->entry) & ~address)))
-			index++;
-	walk->at += (index - step->index) * level_size(step->level);
-}
-
-/* The image lacks the table that the last entry read leads to, or the top table. */
-static int skip_missing(struct walk *walk)
-{
-	u64 size = walk->path.nr_steps ? level_size(last_step(walk)->level) :
-					 1ULL << (width_of(walk->table) - 1);
-	int ret = add_gap(walk, size, walk->path.steps[walk->path.nr_steps].table, MAPPING_MISSING);
-
-	walk->at += size;
-	return ret;
-}
-
-static int skip_entry(struct walk *walk, u64 phys, enum mapping_gap_reason reason)
-{
-	u64 size = level_size(last_step(walk)->level);
-	int ret = add_gap(walk, size, phys, reason);
-
-	walk->at += size;
-	return ret;
-}
-
-/* How many tables of the last path does the new one share? */
-static u32 shared_steps(const struct iommuser_pt_translation *last,
-			const struct iommuser_pt_translation *path)
-{
-	u32 i;
-
-	for (i = 0; i < last->nr_steps && i < path->nr_steps; i++) {
-		if (last->steps[i].table != path->steps[i].table)
-			return i;
-		if (last->steps[i].index != path->steps[i].index)
-			return i + 1;
-	}
-	return i;
-}
-
-/*
- * Have all tables of the path been met for the first time, now or when the walk entered them?
- * The top table is never met again but where the image changed underneath.
- * Return: 1 if so; 0 if not, the path then ends above that table; an error.
- */
-static int enter_tables(struct walk *walk, const struct iommuser_pt_translation *last)
-{
-	u32 i;
-	int ret;
-
-	for (i = shared_steps(last, &walk->path); i < walk->path.nr_steps; i++) {
-		ret = address_set_add(&walk->seen, walk->path.steps[i].table | 1);
-		if (ret < 0)
-			return -IOMMUSER_ENOMEM;
-		if (ret && i) {
-			walk->path.nr_steps = i;
-			return 0;
-		}
-		walk->totals->nr_tables++;
-	}
-	return 1;
-}
-
-static int walk_on(struct walk *walk)
-{
-	struct iommuser_pt_translation last = walk->path;
-	int error = iommuser_pt_translate(walk->table, sign_extended(walk->table, walk->at),
-					  &walk->path);
-	int ret;
-
-	if (error == -IOMMUSER_EINVAL)
-		return error;
-	ret = enter_tables(walk, &last);
-	if (ret < 0)
-		return ret;
+	while (!ret && (ret = table_cursor_next(&walk->cursor, &piece)) > 0)
+		ret = piece.kind == TABLE_MAPPED ? add_piece(walk, &piece) : add_gap(walk, &piece);
 	if (!ret)
-		return skip_entry(walk, walk->path.steps[walk->path.nr_steps].table,
-				  MAPPING_REPEATED);
-	if (error == -IOMMUSER_EUNMAPPED || !walk->path.nr_steps)
-		return skip_missing(walk);
-	if (error)
-		return skip_entry(walk, last_step(walk)->table + last_step(walk)->index * 8ULL,
-				  MAPPING_INVALID);
-	if (walk->path.mapped)
-		return take_leaves(walk);
-	skip_empty(walk);
-	return 0;
+		ret = flush_range(walk);
+	return ret ? ret : flush_gap(walk);
 }
 
 int mapping_walk(const struct iommuser_pt_table *table, const struct mapping_memfds *memfds,
 		 const struct mapping_visitor *visitor, struct mapping_totals *totals)
 {
 	struct walk *walk = calloc(1, sizeof(*walk));
-	int ret = 0;
+	u64 tables_left = MAX_TABLES;
+	int ret = -IOMMUSER_EINVAL;
 
 	memset(totals, 0, sizeof(*totals));
 	if (!walk)
 		return -IOMMUSER_ENOMEM;
-	walk->table = table;
 	walk->memfds = memfds;
 	walk->visitor = visitor;
 	walk->totals = totals;
-	address_set_init(&walk->seen, MAX_TABLES);
-	if (table->top_level >= IOMMUSER_PT_MAX_LEVELS)
-		ret = -IOMMUSER_EINVAL;
-	while (!ret && walk->at < 1ULL << width_of(table))
-		ret = walk_on(walk);
-	if (!ret)
-		ret = flush_range(walk);
-	if (!ret)
-		ret = flush_gap(walk);
-	address_set_free(&walk->seen);
+	if (table_cursor_init(&walk->cursor, table, &tables_left))
+		ret = walk_all(walk);
+	totals->nr_tables = walk->cursor.nr_tables;
+	table_cursor_free(&walk->cursor);
 	free(walk);
 	return ret;
 }
 
-const char *mapping_gap_text(enum mapping_gap_reason reason)
+const char *mapping_gap_text(enum table_piece_kind reason)
 {
 	switch (reason) {
-	case MAPPING_MISSING:
+	case TABLE_MISSING:
 		return "the image lacks the table";
-	case MAPPING_REPEATED:
+	case TABLE_REPEATED:
 		return "the table was met before";
 	default:
 		return "no hardware would follow the entry";

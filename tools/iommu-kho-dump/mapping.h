@@ -10,6 +10,7 @@
 
 #include "handover.h"
 #include "requester.h"
+#include "table-cursor.h"
 
 /**
  * struct mapping_memfds - which memfd owns an address; look-ups take O(log n)
@@ -76,26 +77,19 @@ struct mapping_range {
 	struct mapping_owner owner;
 };
 
-/** enum mapping_gap_reason - why it is not known what is mapped somewhere */
-enum mapping_gap_reason {
-	MAPPING_MISSING,  /* the image lacks the table */
-	MAPPING_REPEATED, /* the table was met before: it is not followed twice */
-	MAPPING_INVALID,  /* no hardware would follow the entry */
-};
-
 /**
  * struct mapping_gap - a range of IOVAs of which it is not known what they map
  * @iova: as in struct mapping_range
  * @length: bytes
  * @phys: of the (first) table that is missing or was met before, or of the
  *	(first) entry that is invalid
- * @reason: why
+ * @reason: TABLE_MISSING, TABLE_REPEATED or TABLE_INVALID
  */
 struct mapping_gap {
 	u64 iova;
 	u64 length;
 	u64 phys;
-	enum mapping_gap_reason reason;
+	enum table_piece_kind reason;
 };
 
 /**
@@ -146,7 +140,7 @@ int mapping_walk(const struct iommuser_pt_table *table, const struct mapping_mem
 		 const struct mapping_visitor *visitor, struct mapping_totals *totals);
 
 /** mapping_gap_text - the reason in words */
-const char *mapping_gap_text(enum mapping_gap_reason reason);
+const char *mapping_gap_text(enum table_piece_kind reason);
 
 /**
  * struct mapping_target - something that has a page table of its own
