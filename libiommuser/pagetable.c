@@ -31,18 +31,21 @@
 struct pt_format {
 	u64 present;
 	u64 reserved;
-	u64 ignored; /* bits that may differ within a run */
+	u64 reserved_in_pages; /* the same for entries of 4 KiB */
+	u64 ignored;	       /* bits that may differ within a run */
 };
 
 static const struct pt_format second_stage = {
 	.present = SECOND_READ | SECOND_WRITE,
 	.reserved = SECOND_RESERVED,
+	.reserved_in_pages = SECOND_RESERVED | SIZE_BIT,
 	.ignored = SECOND_IGNORED | (1ULL << 9),
 };
 
 static const struct pt_format first_stage = {
 	.present = FIRST_PRESENT,
 	.reserved = 0,
+	.reserved_in_pages = 0,
 	.ignored = FIRST_IGNORED,
 };
 
@@ -136,13 +139,16 @@ static u64 leaf_phys(u64 entry, u32 level)
 	return entry & IOMMUSER_ADDRESS_MASK & ~(level_size(level) - 1);
 }
 
+static u64 reserved_bits(const struct pt_format *format, u64 entry, u32 level)
+{
+	return entry & (level ? format->reserved : format->reserved_in_pages);
+}
+
 /* Check an entry that is present. Return: false when it cannot be followed. */
 static bool check_entry(const struct pt_walk *walk, u64 phys, u64 entry, u32 level)
 {
-	u64 reserved = entry & walk->format->reserved;
+	u64 reserved = reserved_bits(walk->format, entry, level);
 
-	if (!level && walk->format == &second_stage)
-		reserved |= entry & SIZE_BIT;
 	if (reserved)
 		report_entry(walk, IOMMUSER_FINDING_PT_RESERVED, phys, entry, reserved);
 	if (level && (entry & SIZE_BIT)) {
@@ -494,7 +500,7 @@ int iommuser_pt_translate(const struct iommuser_pt_table *table, u64 iova,
 			return 0;
 		permissions &= permissions_of(format, step->entry) |
 			       (is_leaf(step->entry, level) ? 0 : IOMMUSER_PT_SNOOP);
-		if (step->entry & (excess_bits(table) | format->reserved))
+		if ((step->entry & excess_bits(table)) || reserved_bits(format, step->entry, level))
 			return -IOMMUSER_ECORRUPT;
 		if (is_leaf(step->entry, level))
 			break;

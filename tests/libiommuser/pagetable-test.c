@@ -791,6 +791,10 @@ static void translation_refuses_what_no_hardware_follows(void **state)
 	put_leaf(fixture, 1ULL << 39, 3, 1ULL << 30 | RW);
 	assert_int_equal(iommuser_pt_translate(&fixture->table, 1ULL << 39, &translation),
 			 -IOMMUSER_ECORRUPT);
+	/* Bit 7 means nothing in a page's entry of the second stage, and is the PAT bit in the first. */
+	put_leaf(fixture, 4096, 0, 1ULL << 30 | RW | 1 << 7);
+	assert_int_equal(iommuser_pt_translate(&fixture->table, 4096, &translation),
+			 -IOMMUSER_ECORRUPT);
 	put_leaf(fixture, 1ULL << 48, 4, 1ULL << 30 | RW);
 	assert_int_equal(iommuser_pt_translate(&fixture->table, 1ULL << 48, &translation),
 			 -IOMMUSER_ECORRUPT);
@@ -821,7 +825,7 @@ static void first_stage_addresses_are_sign_extended(void **state)
 		u64 top_bit = 1ULL << (widths[i] - 1);
 
 		put_leaf(fixture, top_bit, 0, 1ULL << 30 | 7);
-		put_leaf(fixture, 0, 0, 2ULL << 30 | 7);
+		put_leaf(fixture, 0, 0, 2ULL << 30 | 7 | 1 << 7);
 		assert_int_equal(
 			iommuser_pt_translate(&fixture->table, ~(top_bit - 1), &translation), 0);
 		assert_true(translation.mapped);
