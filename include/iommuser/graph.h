@@ -196,7 +196,8 @@ int iommuser_graph_find_attachment(const struct iommuser_graph *graph, u64 devic
  * @domain: reference to the domain record
  * @did: domain id
  *
- * Return: 0; -IOMMUSER_ENOENT when the device has no such attachment.
+ * Return: 0; -IOMMUSER_ENOENT when the device has no such attachment; an error
+ * of iommuser_graph_read() when its record cannot be read any more.
  */
 int iommuser_graph_device_domain(const struct iommuser_graph *graph, u64 position,
 				 const struct iommuser_device *device, u64 *domain, u64 *did);

@@ -265,7 +265,8 @@ void iommuser_decode(const struct iommuser_revision *revision, u32 kind, u64 var
 
 /**
  * iommuser_encode - turn an in-memory record into its bytes
- * @revision: to write
+ * @revision: to write. Where its layout has variants, whose fields lie over one
+ *	another, all of them are written, the last one over the others
  * @kind: IOMMUSER_KIND_*
  * @record: the record; members that the layout has no field for are not
  *	written, values are cut to the width of their field
