@@ -22,6 +22,11 @@ int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 al
 	return *pointer ? 0 : -IOMMUSER_EUNMAPPED;
 }
 
+int access_table(const struct iommuser_env *env, u64 phys, const void **pointer)
+{
+	return iommuser_access(env, phys, IOMMUSER_TABLE_SIZE, IOMMUSER_TABLE_SIZE, pointer);
+}
+
 void prefetch_page(const void *page)
 {
 	const u8 *bytes = page;

@@ -91,6 +91,9 @@ static inline bool valid_page_shift(u32 shift)
 int iommuser_access(const struct iommuser_env *env, u64 phys, u64 length, u64 align,
 		    const void **pointer);
 
+/* The same for a whole hardware table. */
+int access_table(const struct iommuser_env *env, u64 phys, const void **pointer);
+
 /* Ask the processor for the start of a page that will be read soon, in ascending order. */
 void prefetch_page(const void *page);
 

@@ -313,8 +313,7 @@ static int enter_table(struct pt_walk *walk, u64 phys, u32 level, const u8 **ent
 	int seen;
 
 	*entries = NULL;
-	if (iommuser_access(walk->table->env, phys, IOMMUSER_TABLE_SIZE, IOMMUSER_TABLE_SIZE,
-			    &bytes)) {
+	if (access_table(walk->table->env, phys, &bytes)) {
 		report_unreadable(walk->reporter, IOMMUSER_FINDING_PT_UNREADABLE, walk->set, phys);
 		return 0;
 	}
@@ -372,8 +371,7 @@ static int reopen_table(const struct pt_walk *walk, u32 level, const u8 **entrie
 	const void *bytes = NULL;
 	int error;
 
-	error = iommuser_access(walk->table->env, walk->tables[level], IOMMUSER_TABLE_SIZE,
-				IOMMUSER_TABLE_SIZE, &bytes);
+	error = access_table(walk->table->env, walk->tables[level], &bytes);
 	*entries = bytes;
 	return error;
 }
@@ -490,8 +488,7 @@ int iommuser_pt_translate(const struct iommuser_pt_table *table, u64 iova,
 		step->level = level;
 		step->index = (u32)(iova >> (IOMMUSER_TABLE_SHIFT + INDEX_BITS * level)) &
 			      (ENTRIES - 1);
-		error = iommuser_access(table->env, phys, IOMMUSER_TABLE_SIZE, IOMMUSER_TABLE_SIZE,
-					&bytes);
+		error = access_table(table->env, phys, &bytes);
 		if (error)
 			return error;
 		step->entry = load_le64((const u8 *)bytes + step->index * ENTRY_SIZE);

@@ -199,8 +199,15 @@ int iommuser_unpreserve_hwpt(struct iommuser_preserve *preserve, struct iommuser
 static int get_unit(struct iommuser_preserve *preserve, const struct iommuser_iommu *iommu,
 		    struct iommuser_preserved *unit)
 {
+	const void *root_table;
+	int error;
+
 	if (unit->phys)
 		return 0;
+	/* Without it there would be no way back to its page. */
+	error = access_table(preserve->tables, iommu->root_table, &root_table);
+	if (error)
+		return error;
 	unit->record.iommu = *iommu;
 	memset(unit->record.iommu.context_tables, 0, sizeof(iommu->context_tables));
 	if (preserve->ops->preserve_page(preserve->ops->ctx, iommu->root_table))

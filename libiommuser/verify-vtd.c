@@ -60,8 +60,7 @@ static OWN_FRAME bool account_for_table(struct iommuser_verify *verify, u64 phys
 	const void *bytes;
 	int error;
 
-	error = iommuser_access(verify->env, phys, IOMMUSER_TABLE_SIZE, IOMMUSER_TABLE_SIZE,
-				&bytes);
+	error = access_table(verify->env, phys, &bytes);
 	if (error == -IOMMUSER_ECORRUPT || !phys) {
 		report_at(verify->reporter, bad_address, phys, phys, 0);
 		return false;

@@ -408,6 +408,29 @@ static void states_are_checked(void **state)
 	world_free(world);
 }
 
+/* A root table that can't be read, and so could not be found again to unpreserve it. */
+static void an_unreadable_root_table_is_refused(void **state)
+{
+	struct world *world = world_new(WORLD_FULL, 12);
+	struct iommuser_iommu *unit = &world->units[world->devices[0].unit].record;
+	u64 root_table = unit->root_table;
+	struct sim_snapshot *before;
+
+	(void)state;
+	assert_int_equal(world_preserve_domain(world, world->devices[0].domain), 0);
+	before = sim_snapshot(world->sim);
+	unit->root_table = 1ULL << 40;
+	assert_int_equal(world_preserve_device(world, 0), -IOMMUSER_EUNMAPPED);
+	assert_true(sim_same(world->sim, before));
+	unit->root_table = root_table + 16;
+	assert_int_equal(world_preserve_device(world, 0), -IOMMUSER_ECORRUPT);
+	assert_true(sim_same(world->sim, before));
+	unit->root_table = root_table;
+	assert_int_equal(world_preserve_device(world, 0), 0);
+	free(before);
+	world_free(world);
+}
+
 /* Attachments for PASIDs come after their device and go before it. */
 static void pasids_are_preserved(void **state)
 {
@@ -580,6 +603,7 @@ int main(void)
 		cmocka_unit_test(pasids_are_preserved),
 		cmocka_unit_test(a_failure_with_a_pasid_changes_nothing),
 		cmocka_unit_test(impossible_pasids_are_refused),
+		cmocka_unit_test(an_unreadable_root_table_is_refused),
 		cmocka_unit_test(bad_tables_are_refused),
 	};
 
