@@ -65,7 +65,6 @@ static void watch_report(void *ctx, const struct iommuser_finding *finding)
 	case IOMMUSER_FINDING_PT_REPEATED:
 	case IOMMUSER_FINDING_PT_LEAF_LEVEL:
 	case IOMMUSER_FINDING_PT_OUTPUT_WIDTH:
-	case IOMMUSER_FINDING_PT_NO_PERMISSION:
 	case IOMMUSER_FINDING_PT_RESERVED:
 		watch->incomplete = true;
 		break;

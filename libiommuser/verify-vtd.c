@@ -378,7 +378,7 @@ static bool pasid_present(const struct iommuser_verify *verify,
 	struct iommuser_vtd_pasid entry;
 
 	iommuser_vtd_directory_of(verify->env, context, &directory);
-	if (pasid >= directory.nr_pasids)
+	if (!context->pasid_enable || pasid >= directory.nr_pasids)
 		return false;
 	/* A table that cannot be read is reported with the device. */
 	return iommuser_vtd_pasid(&directory, (u32)pasid, &entry) || entry.present;

@@ -191,7 +191,8 @@ int iommuser_restore_claim_iommu(struct iommuser_restore *restore, const struct 
  * @domain: set to the record; its stage is known also where the record does
  *	not have it
  *
- * Return: as iommuser_restore_claim_iommu().
+ * Return: as iommuser_restore_claim_iommu(); -IOMMUSER_ENOSPC for a domain with
+ * more tables than its record counts, where only records were validated.
  */
 int iommuser_restore_claim_domain(struct iommuser_restore *restore, u64 reference,
 				  struct iommuser_domain *domain);
