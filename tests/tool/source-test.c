@@ -32,6 +32,16 @@ static struct source *open_saved(const struct blob *blob, size_t size)
 	return open_image("image");
 }
 
+static void write_at(const char *path, long offset, const void *bytes, size_t length)
+{
+	FILE *file = fopen(path, "r+b");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+	assert_int_equal(fwrite(bytes, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
 static void assert_one_line(void)
 {
 	assert_true(strlen(message) > 0);
@@ -484,6 +494,32 @@ static void check_kdump(struct source *source)
 	assert_ranges(source, edges, 8);
 }
 
+/* Memory from the middle of a page on, whose first bytes are a hole in the file. */
+static void elf_hole_before_data(void **state)
+{
+	struct elf_segment segment = { 0x1100, 0x2080, 0x2080 };
+	struct blob blob = build_elf(MACHINE_X86_64, &segment, 1, false);
+	u64 start = 0, end = 0;
+	struct source *source;
+	u8 byte;
+
+	(void)state;
+	/* The segment's offset: the hole ends at 0x2000, the memory at 0x4000. */
+	blob_put_le(&blob, 64 + 8, 0x1f80, 8);
+	blob_save(&blob, test_path("image"), 64 + 56);
+	assert_int_equal(truncate(test_path("image"), 0x4000), 0);
+	write_at(test_path("image"), 0x2000, blob.data, 0x2000);
+	source = open_image("image");
+	assert_non_null(source);
+	assert_true(source_next_range(source, 0, &start, &end));
+	assert_int_equal(start, 0x2000);
+	assert_int_equal(end, 0x3000);
+	assert_int_equal(source_read(source, start, &byte, 1), SOURCE_OK);
+	assert_false(source_next_range(source, end, &start, &end));
+	source_close(source);
+	blob_free(&blob);
+}
+
 static void kdump_pages(void **state)
 {
 	(void)state;
@@ -610,6 +646,8 @@ static void kdump_bad_header(void **state)
 		{ 436, UINT32_MAX, 4, "truncated" },
 		{ 436, 0, 4, "bitmap" },
 		{ 4096 + 96, 1ULL << 40, 8, "bitmap" },
+		/* Then libkdumpfile would say how many frames there are, which nothing here was made for. */
+		{ 4096 + 96, 0, 8, "without any memory" },
 		{ 4096 + 12, 1, 4, "split" },
 		{ 4096 + 40, 1ULL << 50, 8, "VMCOREINFO" },
 		{ 4096 + 56, 1 << 20, 8, "notes" },
@@ -990,20 +1028,35 @@ static void altered_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(elf_segments),	    cmocka_unit_test(elf_flattened),
-		cmocka_unit_test(elf_truncated),    cmocka_unit_test(elf_damaged),
-		cmocka_unit_test(elf_of_process),   cmocka_unit_test(elf_overlap),
-		cmocka_unit_test(elf_page_size),    cmocka_unit_test(elf_wrong_page_size),
-		cmocka_unit_test(elf_odd_notes),    cmocka_unit_test(elf_machine),
-		cmocka_unit_test(elf_shrinks),	    cmocka_unit_test(kdump_pages),
-		cmocka_unit_test(kdump_flattened),  cmocka_unit_test(kdump_larger_pages),
-		cmocka_unit_test(kdump_truncated),  cmocka_unit_test(kdump_bad_descriptor),
-		cmocka_unit_test(kdump_bad_header), cmocka_unit_test(kdump_line_with_a_dot),
-		cmocka_unit_test(flat_file),	    cmocka_unit_test(raw_file_cut),
-		cmocka_unit_test(flat_options),	    cmocka_unit_test(no_image),
-		cmocka_unit_test(unreadable),	    cmocka_unit_test(cache_eviction),
-		cmocka_unit_test(cache_slots),	    cmocka_unit_test(recorder),
-		cmocka_unit_test(environment),	    cmocka_unit_test(altered_files),
+		cmocka_unit_test(elf_segments),
+		cmocka_unit_test(elf_flattened),
+		cmocka_unit_test(elf_truncated),
+		cmocka_unit_test(elf_damaged),
+		cmocka_unit_test(elf_of_process),
+		cmocka_unit_test(elf_overlap),
+		cmocka_unit_test(elf_page_size),
+		cmocka_unit_test(elf_wrong_page_size),
+		cmocka_unit_test(elf_odd_notes),
+		cmocka_unit_test(elf_machine),
+		cmocka_unit_test(elf_shrinks),
+		cmocka_unit_test(kdump_pages),
+		cmocka_unit_test(kdump_flattened),
+		cmocka_unit_test(kdump_larger_pages),
+		cmocka_unit_test(kdump_truncated),
+		cmocka_unit_test(kdump_bad_descriptor),
+		cmocka_unit_test(kdump_bad_header),
+		cmocka_unit_test(kdump_line_with_a_dot),
+		cmocka_unit_test(flat_file),
+		cmocka_unit_test(raw_file_cut),
+		cmocka_unit_test(flat_options),
+		cmocka_unit_test(no_image),
+		cmocka_unit_test(unreadable),
+		cmocka_unit_test(cache_eviction),
+		cmocka_unit_test(cache_slots),
+		cmocka_unit_test(recorder),
+		cmocka_unit_test(environment),
+		cmocka_unit_test(altered_files),
+		cmocka_unit_test(elf_hole_before_data),
 	};
 
 	return cmocka_run_group_tests(tests, test_directory_setup, test_directory_teardown);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Dumps read with libkdumpfile. It takes bytes behind the end of a file for
- * zeros (and maps the file, which is worse), so in kdump-compressed files the
- * bitmap and each page's descriptor are checked here before a page is read.
+ * Kdump-compressed dumps, read with libkdumpfile, which is given no file of
+ * another format. It takes bytes behind the end of a file for zeros (and maps
+ * the file, which is worse), so the bitmap and each page's descriptor are
+ * checked here before a page is read.
  */
 #include <endian.h>
 #include <stdlib.h>
@@ -50,23 +51,13 @@
 #define TAIL_BATCHES 128
 
 /**
- * struct library_facts - what libkdumpfile finds out when it opens a file
- * @page_shift: 0 when it does not know
- * @format: its own name for it
- */
-struct library_facts {
-	u32 page_shift;
-	char format[48];
-};
-
-/**
  * struct kdump_state - a dump open in libkdumpfile
  * @context: its context
  * @space: address space that it reads
  * @pages: bitmap of the pages that the file holds, or NULL
- * @max_frame: frames of the library from here on do not exist; 0: not known
+ * @max_frame: frames from here on do not exist
  * @shift: log2 of the library's page size
- * @ranks: dumped pages before each run of frames; NULL: not a kdump-compressed file
+ * @ranks: dumped pages before each run of frames
  * @nr_dumped: dumped pages
  * @version: of the header
  * @block: block size, which is the page size
@@ -134,37 +125,28 @@ static kdump_ctx_t *open_library(struct source *source)
 	status = kdump_open_fd(context, source->fd);
 	if (status == KDUMP_OK)
 		return context;
-	if (status == KDUMP_ERR_NOTIMPL && !source->format[0])
-		source_note(
-			source,
-			"not a memory image of a known format (raw memory needs --flat, --map or --qemu-ram)");
-	else
-		source_note(source, "libkdumpfile: %s", library_error(context, status));
+	source_note(source, "libkdumpfile: %s", library_error(context, status));
 	retire(context);
 	return NULL;
 }
 
-static int get_facts(struct source *source, kdump_ctx_t *context, struct library_facts *facts)
+/* log2 of the library's page size; 0: it does not know. Return: 0, or -1 after source_refuse() */
+static int find_shift(struct source *source, kdump_ctx_t *context, u32 *shift)
 {
 	kdump_num_t number;
-	const char *name;
 
-	facts->page_shift = 0;
-	facts->format[0] = '\0';
+	*shift = 0;
 	if (kdump_get_number_attr(context, KDUMP_ATTR_BYTE_ORDER, &number) == KDUMP_OK &&
 	    number != KDUMP_LITTLE_ENDIAN)
 		return source_refuse(source,
 				     "the dump of a big-endian machine, which is not supported");
 	if (kdump_get_number_attr(context, KDUMP_ATTR_PAGE_SIZE, &number) == KDUMP_OK)
-		facts->page_shift = shift_of(number);
-	if (facts->page_shift && !source->page_shift && facts->page_shift != 12 &&
-	    facts->page_shift != 14 && facts->page_shift != 16)
+		*shift = shift_of(number);
+	if (*shift && !source->page_shift && *shift != 12 && *shift != 14 && *shift != 16)
 		return source_refuse(
 			source,
 			"the dump of a machine with pages of %llu bytes, which is not supported",
 			(unsigned long long)number);
-	if (kdump_get_string_attr(context, KDUMP_ATTR_FILE_FORMAT, &name) == KDUMP_OK)
-		snprintf(facts->format, sizeof(facts->format), "%s", name);
 	return 0;
 }
 
@@ -178,26 +160,20 @@ static kdump_bmp_t *get_bitmap(kdump_ctx_t *context, const char *key)
 	return attribute.val.bitmap;
 }
 
-static int open_common(struct source *source, struct kdump_state *state)
+static int open_state(struct source *source, struct kdump_state *state)
 {
-	struct library_facts facts;
-	kdump_num_t number;
+	u32 shift;
 
 	state->space = KDUMP_MACHPHYSADDR;
 	state->context = open_library(source);
-	if (!state->context || get_facts(source, state->context, &facts))
+	if (!state->context || find_shift(source, state->context, &shift))
 		return -1;
 	state->pages = get_bitmap(state->context, KDUMP_ATTR_FILE_PAGEMAP);
 	if (!state->pages)
 		state->pages = get_bitmap(state->context, KDUMP_ATTR_MEMORY_PAGEMAP);
-	if (!state->max_frame &&
-	    kdump_get_number_attr(state->context, "max_pfn", &number) == KDUMP_OK)
-		state->max_frame = number;
-	state->shift = facts.page_shift ? facts.page_shift : IOMMUSER_MIN_PAGE_SHIFT;
+	state->shift = shift ? shift : IOMMUSER_MIN_PAGE_SHIFT;
 	if (!source->page_shift)
 		source->page_shift = state->shift;
-	if (!source->format[0])
-		snprintf(source->format, sizeof(source->format), "%s", facts.format);
 	kdump_clear_err(state->context);
 	return 0;
 }
@@ -310,6 +286,8 @@ static int read_header(struct source *source, struct kdump_state *state)
 			"a kdump header that is damaged or not of a 64-bit little-endian machine");
 	if (read_sub_header(source, state, (u32)sub_blocks))
 		return -1;
+	if (!state->max_frame)
+		return source_refuse(source, "a kdump-compressed file without any memory in it");
 	if (state->max_frame > MAX_FRAMES || state->max_frame > bitmap_bytes * 8)
 		return source_refuse(source, "damaged: a bitmap of %llu bytes for %llu pages",
 				     (unsigned long long)bitmap_bytes,
@@ -440,7 +418,7 @@ static int kdump_open(struct source *source, const struct source_options *option
 		return source_refuse(source, "out of memory");
 	source->state = state;
 	snprintf(source->format, sizeof(source->format), "kdump-compressed");
-	if (check_layout(source, state) || open_common(source, state))
+	if (check_layout(source, state) || open_state(source, state))
 		return -1;
 	if (1ULL << state->shift != state->block)
 		return source_refuse(
@@ -448,24 +426,6 @@ static int kdump_open(struct source *source, const struct source_options *option
 			"damaged: blocks of %llu bytes in the dump of a machine with other pages",
 			(unsigned long long)state->block);
 	return 0;
-}
-
-static bool other_probe(const u8 *head, size_t length)
-{
-	(void)head;
-	(void)length;
-	return true;
-}
-
-static int other_open(struct source *source, const struct source_options *options)
-{
-	struct kdump_state *state = calloc(1, sizeof(*state));
-
-	(void)options;
-	if (!state)
-		return source_refuse(source, "out of memory");
-	source->state = state;
-	return open_common(source, state);
 }
 
 static void kdump_close(struct source *source)
@@ -546,18 +506,14 @@ static enum source_status read_frame(struct source *source, struct kdump_state *
 	enum source_status checked;
 	kdump_status status;
 
-	if (state->max_frame && phys >> state->shift >= state->max_frame)
+	if (phys >> state->shift >= state->max_frame)
 		return SOURCE_MISSING;
-	if (state->ranks) {
-		checked = check_frame(source, state, phys >> state->shift);
-		if (checked != SOURCE_OK)
-			return checked;
-	}
+	checked = check_frame(source, state, phys >> state->shift);
+	if (checked != SOURCE_OK)
+		return checked;
 	status = read_either(state, phys, buffer, length);
 	if (status == KDUMP_OK)
 		return SOURCE_OK;
-	if (status == KDUMP_ERR_NODATA && !state->ranks)
-		return SOURCE_MISSING;
 	return source_fail(source, "libkdumpfile cannot read memory at 0x%llx: %s",
 			   (unsigned long long)phys, library_error(state->context, status));
 }
@@ -589,7 +545,7 @@ static enum source_status kdump_read_memory(struct source *source, u64 phys, voi
 static bool next_run(struct kdump_state *state, u64 from, u64 *start, u64 *end)
 {
 	kdump_addr_t first = from >> state->shift, last;
-	u64 limit = state->max_frame ? state->max_frame : SOURCE_PHYS_END >> state->shift;
+	u64 limit = state->max_frame;
 
 	if (limit > SOURCE_PHYS_END >> state->shift)
 		limit = SOURCE_PHYS_END >> state->shift;
@@ -629,15 +585,6 @@ static bool kdump_next_range(struct source *source, u64 from, u64 *start, u64 *e
 const struct source_ops source_kdump_ops = {
 	.probe = kdump_probe,
 	.open = kdump_open,
-	.read = kdump_read_memory,
-	.next_range = kdump_next_range,
-	.close = kdump_close,
-	.wrapped = true,
-};
-
-const struct source_ops source_other_ops = {
-	.probe = other_probe,
-	.open = other_open,
 	.read = kdump_read_memory,
 	.next_range = kdump_next_range,
 	.close = kdump_close,

@@ -156,3 +156,25 @@ const struct source_ops source_packed_ops = {
 	.open = packed_open,
 	.wrapped = true,
 };
+
+static bool other_probe(const u8 *head, size_t length)
+{
+	(void)head;
+	(void)length;
+	return true;
+}
+
+/* Nothing that only libkdumpfile knows ever held a handover, and it is not made for hostile files. */
+static int other_open(struct source *source, const struct source_options *options)
+{
+	(void)options;
+	return source_refuse(
+		source,
+		"not a memory image of a known format (raw memory needs --flat, --map or --qemu-ram)");
+}
+
+const struct source_ops source_other_ops = {
+	.probe = other_probe,
+	.open = other_open,
+	.wrapped = true,
+};

@@ -642,7 +642,8 @@ static bool next_data(const struct source *source, const struct source_range *ra
 	hole = lseek(source->fd, data, SEEK_HOLE);
 	if ((u64)data + shift >= range->end)
 		return false;
-	if ((u64)data + shift > *low)
+	/* The page with the first data, but no page that begins before the range. */
+	if ((((u64)data + shift) & ~(size - 1)) > *low)
 		*low = ((u64)data + shift) & ~(size - 1);
 	if (hole > data && (((u64)hole + shift + size - 1) & ~(size - 1)) < range->end)
 		*high = ((u64)hole + shift + size - 1) & ~(size - 1);
