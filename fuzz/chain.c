@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Fuzz target: chains of pages of records.
+ * Checks S1 S2 S3 S4 S5 S6 S8.
  *
  * Input: page size u8, empty policy u8, header size u16, record size u16, most
  * pages u16, first page u32 (from MEMORY_BASE), memory.
@@ -9,7 +10,7 @@
  * set of visited pages gives, and ends well if and only if that does; a chain
  * with a cycle ends in an error after at most three times its distinct pages;
  * no page has more records than fit; after the end and after an error every
- * further call gives the same.
+ * further call gives the same. A shape is refused if and only if it is impossible.
  */
 #include "fuzz.h"
 
@@ -78,6 +79,14 @@ static void check_page(const struct memory *memory, const struct iommuser_chain 
 		"%#llx", (unsigned long long)last);
 }
 
+static bool possible(const struct memory *memory, const struct iommuser_chain_shape *shape)
+{
+	u64 size = 1ULL << memory->env.page_shift;
+
+	return shape->header_size >= 16 && shape->record_size &&
+	       (u64)shape->header_size + shape->record_size <= size;
+}
+
 static void compare(struct memory *memory, const struct iommuser_chain_shape *shape, u64 first)
 {
 	u64 pages[MEMORY_FRAMES];
@@ -87,7 +96,9 @@ static void compare(struct memory *memory, const struct iommuser_chain_shape *sh
 	bool sound;
 	int result;
 
-	if (iommuser_chain_start(&chain, &memory->env, shape, first))
+	result = iommuser_chain_start(&chain, &memory->env, shape, first);
+	require(result == (possible(memory, shape) ? 0 : -IOMMUSER_EINVAL), "%d", result);
+	if (result)
 		return;
 	sound = plain_walk(memory, shape, first, pages, &nr_pages);
 	while ((result = iommuser_chain_next(&chain, &page)) == 1) {
@@ -105,6 +116,8 @@ static void compare(struct memory *memory, const struct iommuser_chain_shape *sh
 		(unsigned long long)nr_pages);
 	require(memory->calls <= number + 1, "%llu", (unsigned long long)memory->calls);
 	require(iommuser_chain_next(&chain, &page) == result, "%d", result);
+	require(!result || result == -IOMMUSER_ECORRUPT || result == -IOMMUSER_EUNMAPPED, "%d",
+		result);
 	if (result)
 		require((u32)chain.problem.id < IOMMUSER_NR_FINDINGS &&
 				chain.problem.severity >= IOMMUSER_INCOMPLETE,

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Fuzz target: page tables of both stages, walked and looked up.
+ * Checks S1 S2 S3 S4 S5 S6 S7 S8.
  *
  * Input: page size u8, stage u8, top level u8, output width u8, options u8
- * (bit 0: with a page set), top table u32 (from MEMORY_BASE), preserved frames
- * (MEMORY_FRAMES bits), memory.
+ * (bit 0: with a page set, bit 1: the frames that follow differ from those that
+ * are there, bit 2: pages only, bit 3: the visitor ends the walk, bits 4 to 7:
+ * most tables without a set, 0: many), top table u32 (from MEMORY_BASE), IOVA u64
+ * (its low byte is also the call of the visitor that ends the walk, and the frame
+ * in bits 12 to 21 is taken away at last), preserved frames (MEMORY_FRAMES bits),
+ * memory.
  *
  * Properties: a walk enters and leaves tables in order, and with a set no table
  * twice; it maps no more than it must; runs ascend and do not overlap, are
- * whole leaves, and add up to what is counted. The translation of the first
- * and of the last byte of a run is that of the run; it may refuse only what the
- * walk reported. After a walk without findings, an address is mapped if and
- * only if a run covers it.
+ * whole leaves, and add up to what is counted; walked again, it says the same.
+ * The translation of the first and of the last byte of a run is that of the run;
+ * it may refuse only what the walk reported. After a walk without findings, an
+ * address is mapped if and only if a run covers it. A translation is, step by
+ * step, that of a plain look-up. A table that is taken away is reported.
  */
 #include "fuzz.h"
 
@@ -30,6 +36,8 @@ struct walk {
 	u64 path[IOMMUSER_PT_MAX_LEVELS];
 	u64 nr_entered;
 	u64 nr_left;
+	u64 nr_calls;
+	u64 stop_at;
 	u64 mapped;
 	u64 nr_runs;
 	struct iommuser_pt_run runs[MAX_RUNS];
@@ -37,18 +45,32 @@ struct walk {
 
 static struct walk the_walk;
 
+#define STOPPED 77
+
+/* Every call of the visitor comes by here. */
+static int go_on(struct walk *walk)
+{
+	walk->nr_calls++;
+	require(!walk->stop_at || walk->nr_calls <= walk->stop_at, "call %llu",
+		(unsigned long long)walk->nr_calls);
+	return walk->nr_calls == walk->stop_at ? STOPPED : 0;
+}
+
 static int on_table(void *ctx, u64 phys, u32 level)
 {
 	struct walk *walk = ctx;
 	u64 frame = (phys - MEMORY_BASE) / FRAME_SIZE;
+	u32 above;
 
+	for (above = level + 1; above < IOMMUSER_PT_MAX_LEVELS; above++)
+		require(walk->path[above] != phys, "%#llx below itself", (unsigned long long)phys);
 	require(level < IOMMUSER_PT_MAX_LEVELS && frame < MEMORY_FRAMES, "%#llx",
 		(unsigned long long)phys);
 	require(!walk->with_set || !walk->entered[frame], "%#llx twice", (unsigned long long)phys);
 	walk->entered[frame] = true;
 	walk->path[level] = phys;
 	walk->nr_entered++;
-	return 0;
+	return go_on(walk);
 }
 
 static int on_leave(void *ctx, u64 phys, u32 level)
@@ -58,7 +80,7 @@ static int on_leave(void *ctx, u64 phys, u32 level)
 	require(walk->path[level] == phys, "%#llx, level %u", (unsigned long long)phys, level);
 	walk->path[level] = 0;
 	walk->nr_left++;
-	return 0;
+	return go_on(walk);
 }
 
 static int on_run(void *ctx, const struct iommuser_pt_run *run)
@@ -70,13 +92,13 @@ static int on_run(void *ctx, const struct iommuser_pt_run *run)
 		"%#llx bytes of level %u", (unsigned long long)run->length, run->level);
 	walk->mapped += run->length;
 	if (walk->nr_runs == MAX_RUNS)
-		return 0;
+		return go_on(walk);
 	before = walk->nr_runs ? &walk->runs[walk->nr_runs - 1] : NULL;
 	require(!before || run->iova - before->iova >= before->length, "%#llx",
 		(unsigned long long)run->iova);
 	require(!before || run->iova > before->iova, "%#llx", (unsigned long long)run->iova);
 	walk->runs[walk->nr_runs++] = *run;
-	return 0;
+	return go_on(walk);
 }
 
 /* Was something reported for which a translation may be refused? */
@@ -104,6 +126,92 @@ static void check_end(const struct iommuser_pt_table *table, const struct walk *
 	require(!(translation.permissions & ~run->permissions), "%#llx: %#x and %#x",
 		(unsigned long long)(run->iova + offset), translation.permissions,
 		run->permissions);
+}
+
+/* One entry after the other, as the hardware goes. Return: as iommuser_pt_translate(). */
+static int plain_translate(const struct memory *memory, const struct iommuser_pt_table *table,
+			   u64 iova, struct iommuser_pt_translation *out)
+{
+	bool first = table->stage == IOMMUSER_STAGE_FIRST;
+	u32 width = 12 + 9 * (table->top_level + 1), level = table->top_level, shift, i;
+	u64 at = table->top_table, entry = 0, field;
+
+	out->permissions = IOMMUSER_PT_READ | IOMMUSER_PT_WRITE;
+	for (i = width; i < 64; i++)
+		if ((iova >> i & 1) != (first ? iova >> (width - 1) & 1 : 0))
+			return 0;
+	for (;; level--) {
+		struct iommuser_pt_step *step = &out->steps[out->nr_steps];
+		u64 page = at & ~((1ULL << memory->env.page_shift) - 1);
+
+		if (at % FRAME_SIZE || at >= 1ULL << IOMMUSER_PHYS_BITS)
+			return -IOMMUSER_ECORRUPT;
+		if (!memory_page(memory, page))
+			return -IOMMUSER_EUNMAPPED;
+		shift = 12 + 9 * level;
+		step->table = at;
+		step->index = iova >> shift & 511;
+		memcpy(&entry, memory_page(memory, page) + (at - page) + 8ULL * step->index, 8);
+		step->entry = entry;
+		step->level = level;
+		out->nr_steps++;
+		if (!(entry & (first ? 1 : 3)))
+			return 0;
+		out->permissions &= (u32)entry;
+		field = entry & 0x000ffffffffff000ULL;
+		if (field >> table->output_width || (!first && entry & 0x400000000000007cULL))
+			return -IOMMUSER_ECORRUPT;
+		if (!first && !level && entry & 0x80)
+			return -IOMMUSER_ECORRUPT;
+		if (!level || entry & 0x80)
+			break;
+		at = field;
+	}
+	if (first && level)
+		field &= ~0x1000ULL;
+	if (level > 2 || field & ((1ULL << shift) - 1))
+		return -IOMMUSER_ECORRUPT;
+	out->mapped = true;
+	out->phys = field | (iova & ((1ULL << shift) - 1));
+	if (!first && entry & 0x800)
+		out->permissions |= IOMMUSER_PT_SNOOP;
+	return 0;
+}
+
+static void check_look_up(const struct memory *memory, const struct iommuser_pt_table *table,
+			  u64 iova)
+{
+	struct iommuser_pt_translation ours = { .nr_steps = 0 }, theirs;
+	int error = plain_translate(memory, table, iova, &ours);
+	u32 i;
+
+	require(iommuser_pt_translate(table, iova, &theirs) == error, "%#llx: %d",
+		(unsigned long long)iova, error);
+	require(ours.nr_steps == theirs.nr_steps && ours.mapped == theirs.mapped, "%#llx",
+		(unsigned long long)iova);
+	for (i = 0; i < ours.nr_steps; i++)
+		require(ours.steps[i].table == theirs.steps[i].table &&
+				ours.steps[i].entry == theirs.steps[i].entry &&
+				ours.steps[i].index == theirs.steps[i].index &&
+				ours.steps[i].level == theirs.steps[i].level,
+			"%#llx, step %u", (unsigned long long)iova, i);
+	if (ours.mapped)
+		require(ours.phys == theirs.phys && ours.permissions == theirs.permissions,
+			"%#llx: %#llx and %#llx, %#x and %#x", (unsigned long long)iova,
+			(unsigned long long)ours.phys, (unsigned long long)theirs.phys,
+			ours.permissions, theirs.permissions);
+}
+
+/* An address, and what is beside it on each level. */
+static void check_look_ups(const struct memory *memory, const struct iommuser_pt_table *table,
+			   u64 iova)
+{
+	u32 bit;
+
+	check_look_up(memory, table, iova);
+	check_look_up(memory, table, ~iova);
+	for (bit = 0; bit < 64; bit += 3)
+		check_look_up(memory, table, iova ^ 1ULL << bit);
 }
 
 static bool covered(const struct walk *walk, u64 iova)
@@ -143,12 +251,19 @@ static void check_counts(const struct walk *walk, const struct iommuser_pt_count
 {
 	u64 leaves = counts->nr_leaves[0] * FRAME_SIZE + (counts->nr_leaves[1] << 21) +
 		     (counts->nr_leaves[2] << 30);
+	u64 sizes = (counts->nr_leaves[0] ? 1ULL << 12 : 0) |
+		    (counts->nr_leaves[1] ? 1ULL << 21 : 0) |
+		    (counts->nr_leaves[2] ? 1ULL << 30 : 0);
+	u64 nr_leaves = counts->nr_leaves[0] + counts->nr_leaves[1] + counts->nr_leaves[2];
 
 	require(walk->nr_entered == counts->nr_tables, "%llu and %llu",
 		(unsigned long long)walk->nr_entered, (unsigned long long)counts->nr_tables);
 	require(counts->nr_entries == 512 * counts->nr_tables, "%llu",
 		(unsigned long long)counts->nr_entries);
-	require(counts->mapped == leaves, "%#llx", (unsigned long long)counts->mapped);
+	require(counts->mapped == leaves && counts->page_sizes == sizes, "%#llx",
+		(unsigned long long)counts->mapped);
+	require(counts->nr_snooped <= nr_leaves && counts->nr_read_only <= nr_leaves, "%llu leaves",
+		(unsigned long long)nr_leaves);
 	if (result)
 		return;
 	require(walk->nr_left == walk->nr_entered, "%llu and %llu",
@@ -157,61 +272,122 @@ static void check_counts(const struct walk *walk, const struct iommuser_pt_count
 		(unsigned long long)counts->mapped);
 }
 
-static void check(struct memory *memory, const struct iommuser_pt_table *table,
-		  struct iommuser_pageset *set)
+struct scene {
+	struct memory *memory;
+	struct iommuser_pt_table table;
+	bool with_set;
+	u64 max_tables;
+	u64 stop_at;
+	u64 iova;
+	u8 bitmap[MEMORY_FRAMES / 8];
+};
+
+static int walk_once(const struct scene *scene, struct iommuser_pt_counts *counts)
 {
 	struct walk *walk = &the_walk;
 	const struct iommuser_pt_visitor visitor = {
 		.ctx = walk, .run = on_run, .table = on_table, .leave = on_leave
 	};
-	struct iommuser_pt_counts counts;
+	struct iommuser_pageset *set = NULL;
+	u64 most = scene->max_tables;
 	int result;
-	u64 i;
 
 	memset(walk, 0, offsetof(struct walk, runs));
 	account_begin(&walk->account);
-	walk->with_set = set;
-	result = iommuser_pt_walk(table, set, MAX_BLIND_TABLES, &visitor, &walk->account.reporter,
-				  &counts);
-	require(!result || result == -IOMMUSER_EINVAL || (!set && result == -IOMMUSER_ENOSPC), "%d",
-		result);
-	require(memory->calls <= 1025 * counts.nr_tables + 1, "%llu calls, %llu tables",
-		(unsigned long long)memory->calls, (unsigned long long)counts.nr_tables);
-	require(counts.nr_tables <= (set ? memory_nr_frames(memory) : MAX_BLIND_TABLES), "%llu",
-		(unsigned long long)counts.nr_tables);
-	check_counts(walk, &counts, result);
+	walk->with_set = scene->with_set;
+	walk->stop_at = scene->stop_at;
+	memory_restart(scene->memory, 0);
+	if (scene->with_set) {
+		most = memory_nr_frames(scene->memory);
+		set = set_new();
+		set_fill(set, scene->bitmap);
+	}
+	result = iommuser_pt_walk(&scene->table, set, most, &visitor, &walk->account.reporter,
+				  counts);
+	require(!result || result == -IOMMUSER_EINVAL ||
+			(result == STOPPED && walk->nr_calls == walk->stop_at) ||
+			(!set && result == -IOMMUSER_ENOSPC && counts->nr_tables == most),
+		"%d", result);
+	require(scene->memory->calls <= 1025 * counts->nr_tables + 1, "%llu calls, %llu tables",
+		(unsigned long long)scene->memory->calls, (unsigned long long)counts->nr_tables);
+	require(counts->nr_tables <= most, "%llu", (unsigned long long)counts->nr_tables);
+	check_counts(walk, counts, result);
+	if (set)
+		set_free(set);
+	return result;
+}
+
+/* One of the tables is not there any more. */
+static void check_hidden(const struct scene *scene)
+{
+	u64 frame = scene->iova >> 12 & (MEMORY_FRAMES - 1);
+	struct iommuser_pt_counts counts;
+	const u64 *severe = the_walk.account.severe;
+
+	if (!the_walk.entered[frame])
+		return;
+	scene->memory->hidden[frame] = 1;
+	require(!walk_once(scene, &counts), "not walked");
+	require(severe[IOMMUSER_INCOMPLETE] + severe[IOMMUSER_ERROR], "frame %#llx",
+		(unsigned long long)frame);
+	scene->memory->hidden[frame] = 0;
+}
+
+static void check(struct scene *scene)
+{
+	const struct iommuser_pt_table *table = &scene->table;
+	struct walk *walk = &the_walk;
+	struct iommuser_pt_counts counts, again;
+	int result = walk_once(scene, &again);
+	u64 sum = walk->account.sum, calls = scene->memory->calls, i;
+
+	require(walk_once(scene, &counts) == result && walk->account.sum == sum &&
+			scene->memory->calls == calls && !memcmp(&counts, &again, sizeof(counts)),
+		"not the same twice");
+	if (result == -IOMMUSER_EINVAL) {
+		struct iommuser_pt_translation translation;
+
+		require(iommuser_pt_translate(table, scene->iova, &translation) == result, "%d",
+			result);
+		return;
+	}
 	for (i = 0; i < walk->nr_runs; i++) {
 		check_end(table, walk, &walk->runs[i], 0);
 		check_end(table, walk, &walk->runs[i], walk->runs[i].length - 1);
 	}
-	if (!result && !walk->account.count && walk->nr_runs < MAX_RUNS)
+	for (i = 0; i < walk->nr_runs && i < 4; i++)
+		check_look_ups(scene->memory, table, walk->runs[i].iova);
+	check_look_ups(scene->memory, table, scene->iova);
+	if (result)
+		return;
+	if (!table->pages_only && !walk->account.count && walk->nr_runs < MAX_RUNS)
 		check_coverage(table, walk);
+	check_hidden(scene);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
-	struct memory *memory = memory_begin((u32)input_take(&input, 1));
-	struct iommuser_pageset *set = NULL;
-	struct iommuser_pt_table table = { .env = &memory->env };
-	u8 bitmap[MEMORY_FRAMES / 8];
+	struct scene scene = { .memory = memory_begin((u32)input_take(&input, 1)) };
 	u64 options, i;
 
-	table.stage = (u32)input_take(&input, 1) % 4;
-	table.top_level = (u32)input_take(&input, 1) % 8;
-	table.output_width = (u32)input_take(&input, 1) % 64;
+	scene.table.env = &scene.memory->env;
+	scene.table.stage = (u32)input_take(&input, 1) % 4;
+	scene.table.top_level = (u32)input_take(&input, 1) % 8;
+	scene.table.output_width = (u32)input_take(&input, 1) % 64;
 	options = input_take(&input, 1);
-	table.top_table = MEMORY_BASE + input_take(&input, 4);
-	for (i = 0; i < sizeof(bitmap); i++)
-		bitmap[i] = (u8)input_take(&input, 1);
-	memory_write(memory, &input);
-	if (options & 1) {
-		set = set_new();
-		set_fill(set, bitmap);
-	}
-	check(memory, &table, set);
-	if (set)
-		set_free(set);
-	memory_end(memory);
+	scene.with_set = options & 1;
+	scene.table.pages_only = options & 4;
+	scene.max_tables = options >> 4 ? options >> 4 : MAX_BLIND_TABLES;
+	scene.table.top_table = MEMORY_BASE + input_take(&input, 4);
+	scene.iova = input_take(&input, 8);
+	scene.stop_at = options & 8 ? scene.iova & 0xff : 0;
+	for (i = 0; i < sizeof(scene.bitmap); i++)
+		scene.bitmap[i] = (u8)input_take(&input, 1);
+	memory_write(scene.memory, &input);
+	if (options & 2)
+		set_differing(scene.memory, scene.bitmap);
+	check(&scene);
+	memory_end(scene.memory);
 	return 0;
 }

@@ -1,844 +1,640 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Fuzz target: the restore machine on a small handover that was tampered with,
- * in a host that keeps an account of pages and domain ids.
+ * Fuzz target: the restore machine on a sound handover of any revision that was
+ * tampered with, in a host that keeps an account of pages and domain ids.
  *
- * Input: page size u8, level u8, options u8 (bit 0: with a page set, bit 1:
- * seals are made right after the edits, bit 2: claim everything in the end, hand
- * it over and finish, bit 3: abandon it instead), the call of map(), restore_page() and reserve_did() that fails (u16
- * each, 0: none), a frame that was not preserved (u16, 0: none), number of
- * steps u8, steps u8 each, edits as of memory.
+ * Input: page size u8, base u8 (of handover.h), level u8, options u8 (bit 0: with a
+ * page set, bit 1: seals are made after the edits), the call of map() during
+ * validation that fails u16 (0: none), a frame that is not preserved u16 (0: none),
+ * number of steps u8, steps of an operation u8 and its argument u8, edits as of
+ * memory. Of an operation the lower half says what, the upper one which variant.
  *
- * Properties: only what was restored is released, only what was reserved is
- * given back, no domain id is reserved twice; a claim that fails leaves as many
- * pages and ids taken as before; after an abort none are, unless something was
- * handed over; after a finish the pages of records are gone. A record goes only
- * where iommuser_restore_advance() says, and takes nothing along; a domain is
- * handed over, left or abandoned, a unit abandoned, only when its devices are far
- * enough; a finish works exactly when all have gone. Where tables were validated with a page set and
- * all of them could be read, no page is restored twice or without being
- * preserved, and none is read after its release. Validation touches nothing. A
- * machine that is closed does nothing.
+ * Checks S1 S2 S4 S6 S7 S8 S9 S10 S11 S12 S13 S14 S15, and S3 S5 for claims and for
+ * handovers that are opened again. Each call has exactly the result that a model of
+ * the states of all records says, unless something was refused to it; where tables
+ * were validated with a page set, it fails for no other reason. What it took is
+ * exactly what the target finds in the tables by its own means, children first.
+ * After each call all pages and domain ids are where the model has them.
  */
-#include "fuzz.h"
+#include "restore-model.h"
 
 #include <string.h>
 
-#include <iommuser/preserve.h>
-#include <iommuser/restore.h>
-#include <iommuser/seal.h>
+#define MAX_STEPS 64
+/* Walks there and back: a root table, a PASID directory, each table twice, and all records. */
+#define MAX_MAPS(model) (2 * (512 + 16384 + 4 * MEMORY_FRAMES) + 16 * (model)->nr_records + 64)
 
-#define TABLE_SIZE FRAME_SIZE
-#define MAX_DIDS 4096
-#define PT_LEAF 0x3ULL
-#define CAP 0x00d2008c40660406ULL
-#define ECAP 0x0000000000f050daULL
-
-enum frame_state {
-	FRAME_NONE,
-	FRAME_PRESERVED,
-	FRAME_RESTORED,
-	FRAME_RELEASED,
-};
-
-struct did {
-	u64 token;
-	u32 did;
-};
-
-/**
- * struct host - the next kernel
- * @strict: the library knows that no page has two uses
- * @claiming: pages may be restored and released now
- * @advanced: something was handed over or abandoned
- */
-struct host {
-	struct memory *memory;
-	struct iommuser_restore_ops ops;
-	struct account account;
-	u8 frames[MEMORY_FRAMES];
-	u64 nr_restored;
-	struct did dids[MAX_DIDS];
-	u64 nr_dids;
-	u64 restores;
-	u64 fail_restore_at;
-	u64 reserves;
-	u64 fail_did_at;
-	bool strict;
-	bool claiming;
-	bool advanced;
+/* Operations of a step. */
+enum operation {
+	CLAIM_UNIT,
+	CLAIM_DOMAIN,
+	CLAIM_DEVICE,
+	ADVANCE_UNIT,
+	ADVANCE_DOMAIN,
+	ADVANCE_DEVICE,
+	ADVANCE_OTHER,
+	ARM,
+	FINISH,
+	ABORT,
+	READ,
+	CLAIM_ALL,
+	HAND_OVER_ALL,
+	LEAVE_ALL,
+	ABANDON_ALL,
+	VALIDATE_AGAIN,
 };
 
 static struct host the_host;
+static struct model the_model;
 
-/* The host */
-
-static u8 *frame_at(struct host *host, u64 phys)
+/* Before and after each call. */
+static void enter(struct model *model)
 {
-	require(phys >= MEMORY_BASE && phys - MEMORY_BASE < MEMORY_SIZE, "%#llx",
-		(unsigned long long)phys);
-	return &host->frames[(phys - MEMORY_BASE) / FRAME_SIZE];
+	host_enter(model->host);
 }
 
-static void set_frame(struct host *host, u64 phys, enum frame_state state)
+static void leave(struct model *model)
 {
-	u8 *frame = frame_at(host, phys);
-	u8 *hidden = &host->memory->hidden[frame - host->frames];
-
-	*frame = (u8)state;
-	if (state == FRAME_NONE)
-		*hidden = 1;
-	else if (state == FRAME_RELEASED)
-		*hidden = host->strict ? MEMORY_FORBIDDEN : 1;
-	else
-		*hidden = 0;
+	host_leave(model->host);
+	require(model->host->maps <= MAX_MAPS(model), "%llu calls of map()",
+		(unsigned long long)model->host->maps);
 }
 
-static void check_length(const struct host *host, u64 phys, u64 length)
+/* Claims */
+
+static u64 size_of(u32 kind)
 {
-	require(host->claiming, "%#llx", (unsigned long long)phys);
-	require(length == TABLE_SIZE || length == 1ULL << host->memory->env.page_shift, "%llu",
-		(unsigned long long)length);
-	require(!(phys % length), "%#llx", (unsigned long long)phys);
+	return kind == IOMMUSER_KIND_IOMMU  ? sizeof(struct iommuser_iommu) :
+	       kind == IOMMUSER_KIND_DOMAIN ? sizeof(struct iommuser_domain) :
+					      sizeof(struct iommuser_device);
 }
 
-static int restore_page(void *ctx, u64 phys, u64 length)
-{
-	struct host *host = ctx;
-	u64 at;
-
-	check_length(host, phys, length);
-	if (++host->restores == host->fail_restore_at)
-		return 1;
-	for (at = phys; at < phys + length; at += FRAME_SIZE) {
-		bool preserved = at >= MEMORY_BASE && at - MEMORY_BASE < MEMORY_SIZE &&
-				 *frame_at(host, at) == FRAME_PRESERVED;
-
-		require(preserved || !host->strict, "%#llx is restored", (unsigned long long)at);
-		if (!preserved)
-			return 1;
-	}
-	for (at = phys; at < phys + length; at += FRAME_SIZE)
-		set_frame(host, at, FRAME_RESTORED);
-	host->nr_restored += length / FRAME_SIZE;
-	return 0;
-}
-
-static void release_page(void *ctx, u64 phys, u64 length)
-{
-	struct host *host = ctx;
-	u64 at;
-
-	check_length(host, phys, length);
-	for (at = phys; at < phys + length; at += FRAME_SIZE) {
-		require(*frame_at(host, at) == FRAME_RESTORED, "%#llx is released in state %u",
-			(unsigned long long)at, *frame_at(host, at));
-		set_frame(host, at, FRAME_RELEASED);
-	}
-	host->nr_restored -= length / FRAME_SIZE;
-}
-
-static struct did *find_did(struct host *host, u64 token, u32 did)
-{
-	u64 i;
-
-	for (i = 0; i < host->nr_dids; i++)
-		if (host->dids[i].token == token && host->dids[i].did == did)
-			return &host->dids[i];
-	return NULL;
-}
-
-static int reserve_did(void *ctx, u64 token, u32 did)
-{
-	struct host *host = ctx;
-
-	require(host->claiming && did < 65536, "domain id %u", did);
-	require(!find_did(host, token, did), "domain id %u twice", did);
-	if (++host->reserves == host->fail_did_at || host->nr_dids == MAX_DIDS)
-		return 1;
-	host->dids[host->nr_dids++] = (struct did){ token, did };
-	return 0;
-}
-
-static void release_did(void *ctx, u64 token, u32 did)
-{
-	struct host *host = ctx;
-	struct did *found = find_did(host, token, did);
-
-	require(host->claiming && found, "domain id %u", did);
-	*found = host->dids[--host->nr_dids];
-}
-
-/* What a claim that failed has given back is as it was before. */
-static void take_back(struct host *host)
-{
-	u64 i;
-
-	for (i = 0; i < MEMORY_FRAMES; i++)
-		if (host->frames[i] == FRAME_RELEASED)
-			set_frame(host, MEMORY_BASE + i * FRAME_SIZE, FRAME_PRESERVED);
-}
-
-/* The handover that is tampered with */
-
-struct handover {
-	struct host *host;
-	struct iommuser_page_ops pages;
-	struct iommuser_preserve_ops ops;
-	struct iommuser_writer writer;
-	struct iommuser_preserve preserve;
-	struct iommuser_preserved units[2];
-	struct iommuser_preserved domains[2];
-	struct iommuser_preserved_device devices[3];
-	struct iommuser_preserved hwpt;
-	u64 cursor;
-	u64 record_pages[16];
-	u32 nr_record_pages;
+/**
+ * struct attempt - to claim something
+ * @record: what is to be claimed, NULL when nothing is
+ * @expected: what the model says if nothing is refused
+ * @claimed: set by the library
+ */
+struct attempt {
+	u32 kind;
+	const union iommuser_record *record;
+	int expected;
+	union iommuser_record claimed;
 };
 
-static struct handover the_handover;
-
-static u64 alloc(struct handover *handover, u64 length)
+/* Nobody may claim a record twice. */
+static void begin_attempt(struct model *model, struct attempt *attempt)
 {
-	u64 phys = (handover->cursor + length - 1) / length * length;
-	u64 at;
-
-	for (at = phys; at < phys + length; at += FRAME_SIZE)
-		memory_at(handover->host->memory, at);
-	handover->cursor = phys + length;
-	return phys;
+	attempt->expected = -IOMMUSER_ENOENT;
+	if (attempt->record)
+		attempt->expected =
+			model_state(model, attempt->kind, attempt->record->common.index) ==
+					IOMMUSER_PRESERVED_STATE ?
+				0 :
+				-IOMMUSER_EBUSY;
 }
 
-static void *alloc_page(void *ctx, u64 *phys)
+static void end_attempt(struct model *model, const struct attempt *attempt, int error)
 {
-	struct handover *handover = ctx;
-	u64 length = 1ULL << handover->host->memory->env.page_shift;
-	u64 at;
+	const union iommuser_record *record = attempt->record;
+	struct host *host = model->host;
 
-	*phys = alloc(handover, length);
-	for (at = *phys; at < *phys + length; at += FRAME_SIZE)
-		*frame_at(handover->host, at) = FRAME_PRESERVED;
-	require(handover->nr_record_pages < ARRAY_SIZE(handover->record_pages), "too many pages");
-	handover->record_pages[handover->nr_record_pages++] = *phys;
-	return memory_at(handover->host->memory, *phys);
-}
-
-static void free_page(void *ctx, u64 phys)
-{
-	(void)ctx;
-	require(false, "%#llx: nothing is taken out", (unsigned long long)phys);
-}
-
-static void *find_page(void *ctx, u64 phys)
-{
-	struct handover *handover = ctx;
-
-	return memory_at(handover->host->memory, phys);
-}
-
-static int preserve_page(void *ctx, u64 phys)
-{
-	struct handover *handover = ctx;
-
-	require(*frame_at(handover->host, phys) == FRAME_NONE, "%#llx is preserved twice",
-		(unsigned long long)phys);
-	*frame_at(handover->host, phys) = FRAME_PRESERVED;
-	return 0;
-}
-
-static void unpreserve_page(void *ctx, u64 phys)
-{
-	free_page(ctx, phys);
-}
-
-static void put(struct handover *handover, u64 phys, u64 value)
-{
-	u8 *at = memory_at(handover->host->memory, phys);
-	u32 i;
-
-	for (i = 0; i < 8; i++)
-		at[i] = (u8)(value >> (8 * i));
-}
-
-/* A page table of @top_level + 1 levels with a few leaves at IOVA 0. */
-static u64 make_table(struct handover *handover, u32 top_level)
-{
-	u64 top = alloc(handover, TABLE_SIZE);
-	u64 table = top, below;
-	u32 level, i;
-
-	for (level = top_level; level; level--) {
-		below = alloc(handover, TABLE_SIZE);
-		put(handover, table, below | PT_LEAF);
-		table = below;
-	}
-	for (i = 0; i < 4; i++)
-		put(handover, table + i * 8, (PAYLOAD_BASE + i * FRAME_SIZE) | PT_LEAF);
-	return top;
-}
-
-static void add_domain(struct handover *handover, u32 i, u32 stage, u32 top_level)
-{
-	const struct iommuser_domain domain = {
-		.stage = stage,
-		.format = stage,
-		.top_table = make_table(handover, top_level),
-		.top_level = top_level,
-		.input_width = 12 + 9 * (top_level + 1),
-		.output_width = 39,
-	};
-
-	require(!iommuser_preserve_domain(&handover->preserve, &domain, 64, &handover->domains[i]),
-		"domain %u", i);
-}
-
-static u64 top_of(const struct handover *handover, u32 domain)
-{
-	return handover->domains[domain].record.domain.top_table;
-}
-
-/* Units: 0 in legacy mode, 1 in scalable mode; each has a context table for bus 0. */
-static u64 add_unit(struct handover *handover, u32 i, struct iommuser_iommu *unit)
-{
-	u64 context = alloc(handover, TABLE_SIZE);
-
-	*unit = (struct iommuser_iommu){
-		.type = IOMMUSER_IOMMU_TYPE_INTEL,
-		.segment = i,
-		.token = 0xfed90000 + i * 0x1000,
-		.mode = i ? IOMMUSER_IOMMU_MODE_SCALABLE : IOMMUSER_IOMMU_MODE_LEGACY,
-		.host_address_width = 39,
-		.root_table = alloc(handover, TABLE_SIZE),
-		.cap = CAP,
-		.ecap = ECAP,
-		.first_did = 2,
-		.did_limit = 65536,
-		.context_tables = { 1 },
-	};
-	put(handover, unit->root_table, context | 1);
-	return context;
-}
-
-static void add_device(struct handover *handover, u32 i, const struct iommuser_iommu *unit,
-		       u32 domain, struct iommuser_device_request *request)
-{
-	request->device.segment = unit->segment;
-	request->device.group_size = 1;
-	request->device.owner_token = 1;
-	require(!iommuser_preserve_device(&handover->preserve, request, unit,
-					  &handover->units[unit->segment],
-					  &handover->domains[domain], &handover->devices[i]),
-		"device %u", i);
-}
-
-static void add_legacy(struct handover *handover)
-{
-	static const struct iommuser_alias_id alias = { 0, 0x30, IOMMUSER_ALIAS_DMA };
-	struct iommuser_device_request request = { .did = 2 };
-	struct iommuser_iommu unit;
-	u64 context = add_unit(handover, 0, &unit);
-	u32 bdf;
-
-	for (bdf = 0x20; bdf <= 0x30; bdf += 8) {
-		put(handover, context + bdf * 16, top_of(handover, 0) | 1);
-		put(handover, context + bdf * 16 + 8, 1 | 2 << 8);
-	}
-	request.device.bdf = 0x20;
-	add_device(handover, 0, &unit, 0, &request);
-	request.device.bdf = 0x28;
-	request.aliases = &alias;
-	request.nr_aliases = 1;
-	add_device(handover, 1, &unit, 0, &request);
-}
-
-static void add_scalable(struct handover *handover)
-{
-	struct iommuser_device_request request = { .did = 3, .device = { .bdf = 0x40 } };
-	u64 directory = alloc(handover, TABLE_SIZE);
-	u64 table = alloc(handover, TABLE_SIZE);
-	struct iommuser_iommu unit;
-	u64 context = add_unit(handover, 1, &unit);
-
-	put(handover, context + 0x40 * 32, directory | 1);
-	put(handover, directory, table | 1);
-	put(handover, table, 1 | IOMMUSER_STAGE_FIRST << 6);
-	put(handover, table + 8, request.did);
-	put(handover, table + 16, top_of(handover, 1));
-	request.device.pasid_directory = directory;
-	request.device.pasid_entries = 64 << 7;
-	add_device(handover, 2, &unit, 1, &request);
-}
-
-static void build(struct handover *handover, struct host *host)
-{
-	memset(handover, 0, sizeof(*handover));
-	handover->host = host;
-	handover->cursor = MEMORY_BASE;
-	handover->pages = (struct iommuser_page_ops){
-		.ctx = handover, .alloc = alloc_page, .free = free_page, .find = find_page
-	};
-	handover->ops = (struct iommuser_preserve_ops){ .ctx = handover,
-							.preserve_page = preserve_page,
-							.unpreserve_page = unpreserve_page };
-	handover->preserve = (struct iommuser_preserve){ .writer = &handover->writer,
-							 .tables = &host->memory->env,
-							 .ops = &handover->ops };
-	require(!iommuser_writer_start(&handover->writer, &host->memory->env, &handover->pages,
-				       0x1122334455667788, "7.3.0-fuzz"),
-		"no writer");
-	add_domain(handover, 0, IOMMUSER_STAGE_SECOND, 2);
-	add_domain(handover, 1, IOMMUSER_STAGE_FIRST, 3);
-	add_legacy(handover);
-	add_scalable(handover);
-	require(!iommuser_preserve_hwpt(&handover->preserve, &handover->domains[0], 1, 7,
-					&handover->hwpt),
-		"no HWPT");
-}
-
-/* The handover, which is always the same for a page size, is made once. */
-static void get_handover(struct handover *handover, struct host *host)
-{
-	static struct {
-		bool made;
-		struct handover handover;
-		u8 frames[MEMORY_FRAMES];
-		u8 present[MEMORY_FRAMES];
-		u8 bytes[MEMORY_SIZE];
-	} copies[3], *copy;
-	struct memory *memory = host->memory;
-	u64 size;
-
-	copy = &copies[(memory->env.page_shift - IOMMUSER_MIN_PAGE_SHIFT) / 2];
-	if (!copy->made) {
-		build(handover, host);
-		copy->handover = *handover;
-		memcpy(copy->frames, host->frames, sizeof(copy->frames));
-		memcpy(copy->present, memory->present, sizeof(copy->present));
-		memcpy(copy->bytes, memory->bytes, sizeof(copy->bytes));
-		copy->made = true;
-		return;
-	}
-	*handover = copy->handover;
-	size = handover->cursor - MEMORY_BASE;
-	memcpy(host->frames, copy->frames, sizeof(copy->frames));
-	memcpy(memory->present, copy->present, sizeof(copy->present));
-	memcpy(memory->bytes, copy->bytes, size);
-}
-
-static void seal(struct handover *handover)
-{
-	struct memory *memory = handover->host->memory;
-	u32 i;
-
-	for (i = 0; i < handover->nr_record_pages; i++)
-		iommuser_seal_write(&memory->env, memory_at(memory, handover->record_pages[i]),
-				    i ? offsetof(struct iommuser_page_ser, crc) :
-					offsetof(struct iommuser_root_ser, crc));
-}
-
-/* The restore */
-
-struct job {
-	struct host *host;
-	struct handover *handover;
-	struct iommuser_restore restore;
-	struct iommuser_pageset *set;
-	void *bytes;
-};
-
-/* A record of a kind, by any number. */
-static bool pick(const struct job *job, u32 kind, u64 number, union iommuser_record *record)
-{
-	u64 count = iommuser_graph_count(&job->restore.graph, kind);
-
-	return count && !iommuser_graph_read(&job->restore.graph, kind, number % count, record);
-}
-
-static int claim(struct job *job, u32 kind, u64 number)
-{
-	union iommuser_record record, claimed;
-	struct iommuser_unit unit;
-
-	if (!pick(job, kind, number, &record))
-		return -IOMMUSER_ENOENT;
-	switch (kind) {
-	case IOMMUSER_KIND_IOMMU:
-		unit.token = record.iommu.token;
-		unit.cap = record.iommu.cap;
-		unit.ecap = record.iommu.ecap;
-		unit.host_address_width = record.iommu.host_address_width;
-		unit.mode = record.iommu.mode;
-		return iommuser_restore_claim_iommu(&job->restore, &unit, &claimed.iommu);
-	case IOMMUSER_KIND_DOMAIN:
-		return iommuser_restore_claim_domain(&job->restore, record.common.phys,
-						     &claimed.domain);
-	default:
-		return iommuser_restore_claim_device(&job->restore, record.device.segment,
-						     record.device.bdf, &claimed.device);
-	}
-}
-
-static int checked_claim(struct job *job, u32 kind, u64 number)
-{
-	struct host *host = job->host;
-	u64 restored = host->nr_restored, dids = host->nr_dids;
-	int error = claim(job, kind, number);
-
-	require(error <= 0 && error != -IOMMUSER_EINTERNAL, "%d", error);
-	if (error) {
-		require(host->nr_restored == restored && host->nr_dids == dids,
-			"a claim failed: %llu pages, %llu domain ids left",
-			(unsigned long long)(host->nr_restored - restored),
-			(unsigned long long)(host->nr_dids - dids));
-		take_back(host);
+	leave(model);
+	require(error == 0 || error == -IOMMUSER_ENOENT || error == -IOMMUSER_EBUSY ||
+			error == -IOMMUSER_EMISMATCH || error == -IOMMUSER_EREFUSED ||
+			error == -IOMMUSER_ECORRUPT || error == -IOMMUSER_EUNMAPPED ||
+			(error == -IOMMUSER_ENOSPC && attempt->kind == IOMMUSER_KIND_DOMAIN &&
+			 !model->host->strict),
+		"claim: %d", error);
+	require(error == attempt->expected || host->failed || (!host->strict && !attempt->expected),
+		"claim of kind %u: %d and not %d", attempt->kind, error, attempt->expected);
+	require(error != -IOMMUSER_EREFUSED || host->failed, "nothing was refused");
+	if (!error) {
+		require(record && !memcmp(record, &attempt->claimed, size_of(attempt->kind)),
+			"another record of kind %u", attempt->kind);
+		model_take(model, attempt->kind, record);
+		model->known[attempt->kind].states[record->common.index] = IOMMUSER_RESTORED;
 	} else {
-		error = claim(job, kind, number);
-		require(error == -IOMMUSER_EBUSY || error == -IOMMUSER_ENOENT, "claimed twice: %d",
-			error);
-		error = 0;
+		require(host->taken.count == host->released, "%u pages taken, %llu given back",
+			host->taken.count, (unsigned long long)host->released);
+		host_take_back(host);
 	}
-	return error;
+	model_check(model);
+}
+
+static bool same_unit(const struct model *model, const struct iommuser_iommu *iommu,
+		      const struct iommuser_unit *unit)
+{
+	if (iommu->type != IOMMUSER_IOMMU_TYPE_INTEL)
+		return false;
+	return !iommuser_revision_has(model->image->revision, IOMMUSER_KIND_IOMMU,
+				      IOMMUSER_FIELD_CAP) ||
+	       (iommu->cap == unit->cap && iommu->ecap == unit->ecap &&
+		iommu->host_address_width == unit->host_address_width && iommu->mode == unit->mode);
+}
+
+static void claim_unit(struct model *model, const union iommuser_record *like, u32 variant)
+{
+	const struct iommuser_unit unit = {
+		.token = like->iommu.token ^ (variant == 5) << 20,
+		.cap = like->iommu.cap ^ (u64)(variant == 1) << 63,
+		.ecap = like->iommu.ecap ^ (variant == 2),
+		.host_address_width = like->iommu.host_address_width + (variant == 3),
+		.mode = like->iommu.mode ^ 3 * (variant == 4),
+	};
+	struct attempt attempt = { .kind = IOMMUSER_KIND_IOMMU };
+	u64 i;
+	int error;
+
+	for (i = 0; i < model->known[IOMMUSER_KIND_IOMMU].count; i++) {
+		attempt.record = model_record(model, IOMMUSER_KIND_IOMMU, i);
+		if (attempt.record && attempt.record->iommu.token == unit.token)
+			break;
+		attempt.record = NULL;
+	}
+	begin_attempt(model, &attempt);
+	if (!attempt.expected && !same_unit(model, &attempt.record->iommu, &unit))
+		attempt.expected = -IOMMUSER_EMISMATCH;
+	enter(model);
+	error = iommuser_restore_claim_iommu(&model->restore, &unit, &attempt.claimed.iommu);
+	end_attempt(model, &attempt, error);
+}
+
+static void claim_domain(struct model *model, const union iommuser_record *like, u32 variant)
+{
+	u64 reference = like->common.phys + (variant == 1 ? 8 : variant == 2 ? 1ULL << 52 : 0);
+	struct attempt attempt = { .kind = IOMMUSER_KIND_DOMAIN };
+	int error;
+
+	/* A record, but of another kind. */
+	if (variant == 3 && model_record(model, IOMMUSER_KIND_DEVICE, 0))
+		reference = model_record(model, IOMMUSER_KIND_DEVICE, 0)->common.phys;
+	attempt.record = model_find(model, IOMMUSER_KIND_DOMAIN, reference);
+	begin_attempt(model, &attempt);
+	if (!attempt.expected && !attempt.record->domain.stage)
+		attempt.expected = -IOMMUSER_EMISMATCH;
+	enter(model);
+	error = iommuser_restore_claim_domain(&model->restore, reference, &attempt.claimed.domain);
+	end_attempt(model, &attempt, error);
+}
+
+static void claim_device(struct model *model, const union iommuser_record *like, u32 variant)
+{
+	u64 segment = like->device.segment + (variant == 1 ? 1 : variant == 2 ? 0x10000 : 0);
+	u64 bdf = like->device.bdf + (variant == 3 ? 1 : variant == 4 ? 0x10000 : 0);
+	struct attempt attempt = { .kind = IOMMUSER_KIND_DEVICE };
+	const union iommuser_record *unit;
+	u64 i;
+	int error;
+
+	for (i = 0; i < model->known[IOMMUSER_KIND_DEVICE].count; i++) {
+		attempt.record = model_record(model, IOMMUSER_KIND_DEVICE, i);
+		if (attempt.record && attempt.record->device.segment == segment &&
+		    attempt.record->device.bdf == bdf)
+			break;
+		attempt.record = NULL;
+	}
+	begin_attempt(model, &attempt);
+	if (!attempt.expected) {
+		unit = model_find(model, IOMMUSER_KIND_IOMMU, attempt.record->device.iommu);
+		if (!unit || model_state(model, IOMMUSER_KIND_IOMMU, unit->common.index) !=
+				     IOMMUSER_RESTORED)
+			attempt.expected = -IOMMUSER_EBUSY;
+	}
+	enter(model);
+	error = iommuser_restore_claim_device(&model->restore, segment, bdf,
+					      &attempt.claimed.device);
+	end_attempt(model, &attempt, error);
 }
 
 /* Going on */
 
-static enum iommuser_state state_of(const struct job *job, u32 kind, u64 position)
+/* Have all devices that use the unit or domain come so far? */
+static bool users_reached(const struct model *model, u64 reference, enum iommuser_state state)
 {
-	return iommuser_graph_state(&job->restore.graph, kind, position);
-}
-
-/* Of the live devices with an attachment to the domain, or behind the unit: the least state. */
-static enum iommuser_state least_user(const struct job *job, u64 reference)
-{
-	const struct iommuser_graph *graph = &job->restore.graph;
-	u64 count = iommuser_graph_count(graph, IOMMUSER_KIND_ATTACHMENT), i, device;
-	enum iommuser_state least = IOMMUSER_FINISHED;
-	union iommuser_record use, record;
-
-	for (i = 0; i < count; i++) {
-		if (iommuser_graph_read(graph, IOMMUSER_KIND_ATTACHMENT, i, &use) ||
-		    (use.common.flags & IOMMUSER_FLAG_DELETED) ||
-		    iommuser_graph_resolve(graph, use.attachment.device, IOMMUSER_KIND_DEVICE,
-					   &device) ||
-		    iommuser_graph_read(graph, IOMMUSER_KIND_DEVICE, device, &record))
-			continue;
-		if ((use.attachment.domain == reference || record.device.iommu == reference) &&
-		    state_of(job, IOMMUSER_KIND_DEVICE, device) < least)
-			least = state_of(job, IOMMUSER_KIND_DEVICE, device);
-	}
-	return least;
-}
-
-/* May a record with users that far go from one state to the other? */
-static bool follows(u32 kind, enum iommuser_state from, enum iommuser_state to,
-		    enum iommuser_state users)
-{
-	switch (to) {
-	case IOMMUSER_RESTORED:
-		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_HANDED_OVER;
-	case IOMMUSER_HANDED_OVER:
-		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_RESTORED &&
-		       users >= IOMMUSER_HANDED_OVER;
-	case IOMMUSER_LEFT:
-		return kind != IOMMUSER_KIND_IOMMU && from == IOMMUSER_HANDED_OVER &&
-		       users >= IOMMUSER_LEFT;
-	case IOMMUSER_ABANDONED:
-		return from != IOMMUSER_LEFT && from != IOMMUSER_ABANDONED &&
-		       users >= IOMMUSER_LEFT;
-	default:
-		return false;
-	}
-}
-
-static void checked_advance(struct job *job, u32 kind, u64 number, u32 state)
-{
-	u64 count = iommuser_graph_count(&job->restore.graph, kind);
-	u64 position = number % (count + 1); /* also the one behind the last */
-	struct host *host = job->host;
-	u64 restored = host->nr_restored, dids = host->nr_dids, restores = host->restores;
-	enum iommuser_state from = position < count ? state_of(job, kind, position) : 0;
-	enum iommuser_state users = IOMMUSER_FINISHED;
-	union iommuser_record record;
-	int error;
-
-	if (kind != IOMMUSER_KIND_DEVICE &&
-	    !iommuser_graph_read(&job->restore.graph, kind, position, &record))
-		users = least_user(job, record.common.phys);
-	error = iommuser_restore_advance(&job->restore, kind, position, state);
-	require(error == 0 || error == -IOMMUSER_EBUSY || error == -IOMMUSER_ENODEV ||
-			error == -IOMMUSER_ENOENT || error == -IOMMUSER_EINVAL ||
-			(error == -IOMMUSER_EUNMAPPED && !host->strict),
-		"%d", error);
-	require(host->nr_restored == restored && host->nr_dids == dids &&
-			host->restores == restores,
-		"pages or domain ids were touched");
-	require(position < count || error == -IOMMUSER_ENOENT || error == -IOMMUSER_EINVAL,
-		"no record, but %d", error);
-	if (position == count)
-		return;
-	require(state_of(job, kind, position) == (error ? from : state), "%d -> %u: %d", (int)from,
-		state, state_of(job, kind, position));
-	if (error == 0 || error == -IOMMUSER_EBUSY || error == -IOMMUSER_ENODEV)
-		require(follows(kind, from, state, users) == !error,
-			"kind %u, %d -> %u with users at %d: %d", kind, (int)from, state,
-			(int)users, error);
-	require(error != -IOMMUSER_ENODEV || state == IOMMUSER_HANDED_OVER, "%u", state);
-	if (error)
-		return;
-	host->advanced = true;
-	require(iommuser_restore_advance(&job->restore, kind, position, state) == -IOMMUSER_EBUSY,
-		"twice to %u", state);
-}
-
-static void advance_all(struct job *job, bool abandon)
-{
-	static const struct {
-		u32 kind;
-		enum iommuser_state state;
-	} steps[] = {
-		{ IOMMUSER_KIND_DEVICE, IOMMUSER_HANDED_OVER },
-		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_HANDED_OVER },
-		{ IOMMUSER_KIND_DEVICE, IOMMUSER_LEFT },
-		{ IOMMUSER_KIND_DEVICE, IOMMUSER_ABANDONED },
-		{ IOMMUSER_KIND_DOMAIN, IOMMUSER_ABANDONED },
-	};
-	u64 position;
 	u32 i;
 
-	for (i = abandon ? 3 : 0; i < ARRAY_SIZE(steps); i++)
-		for (position = 0;
-		     position < iommuser_graph_count(&job->restore.graph, steps[i].kind);
-		     position++)
-			checked_advance(job, steps[i].kind, position, steps[i].state);
-}
-
-/* Has every live record gone, so that nothing is in the way of a finish? */
-static bool all_gone(const struct job *job)
-{
-	static const enum iommuser_state needed[] = {
-		[IOMMUSER_KIND_IOMMU] = IOMMUSER_RESTORED,
-		[IOMMUSER_KIND_DOMAIN] = IOMMUSER_HANDED_OVER,
-		[IOMMUSER_KIND_DEVICE] = IOMMUSER_LEFT,
-	};
-	union iommuser_record record;
-	u64 i;
-	u32 kind;
-
-	for (kind = IOMMUSER_KIND_IOMMU; kind <= IOMMUSER_KIND_DEVICE; kind++)
-		for (i = 0; i < iommuser_graph_count(&job->restore.graph, kind); i++)
-			if (iommuser_graph_read(&job->restore.graph, kind, i, &record) ||
-			    (!(record.common.flags & IOMMUSER_FLAG_DELETED) &&
-			     state_of(job, kind, i) < needed[kind]))
-				return false;
+	for (i = 0; i < model->nr_uses; i++)
+		if ((model->uses[i].unit == reference || model->uses[i].domain == reference) &&
+		    model_state(model, IOMMUSER_KIND_DEVICE, model->uses[i].device) < state)
+			return false;
 	return true;
 }
 
-static void check_closed(struct job *job)
+/* What advancing a record of a kind that has states must result in. */
+static int expected_advance(const struct model *model, u32 kind, u64 position, u32 state)
 {
-	struct host *host = job->host;
-	struct iommuser_unit unit = { 0 };
-	union iommuser_record record;
+	const union iommuser_record *record = model_record(model, kind, position);
+	enum iommuser_state from;
+	bool users;
 
-	host->claiming = false;
-	require(iommuser_restore_claim_iommu(&job->restore, &unit, &record.iommu) ==
-				-IOMMUSER_EINVAL &&
-			iommuser_restore_advance(&job->restore, IOMMUSER_KIND_DEVICE, 0,
-						 IOMMUSER_ABANDONED) == -IOMMUSER_EINVAL &&
-			iommuser_restore_finish(&job->restore) == -IOMMUSER_EINVAL,
-		"the machine is not closed");
-	iommuser_restore_abort(&job->restore);
+	if (state < IOMMUSER_RESTORED || state > IOMMUSER_ABANDONED ||
+	    (kind == IOMMUSER_KIND_IOMMU && state != IOMMUSER_ABANDONED))
+		return -IOMMUSER_EINVAL;
+	if (!record)
+		return -IOMMUSER_ENOENT;
+	from = model_state(model, kind, position);
+	users = kind == IOMMUSER_KIND_DEVICE ||
+		users_reached(model, record->common.phys,
+			      state == IOMMUSER_HANDED_OVER || state == IOMMUSER_RESTORED ?
+				      (enum iommuser_state)state :
+				      IOMMUSER_LEFT);
+	switch (state) {
+	case IOMMUSER_HANDED_OVER:
+		return from != IOMMUSER_RESTORED ? -IOMMUSER_EBUSY : users ? 0 : -IOMMUSER_ENODEV;
+	case IOMMUSER_ABANDONED:
+		return from == IOMMUSER_LEFT || from == IOMMUSER_ABANDONED || !users ?
+			       -IOMMUSER_EBUSY :
+			       0;
+	default:
+		return from != IOMMUSER_HANDED_OVER || !users ? -IOMMUSER_EBUSY : 0;
+	}
 }
 
-static void abort_all(struct job *job)
+static void advance(struct model *model, u32 kind, u64 position, u32 state)
 {
-	struct host *host = job->host;
-	u64 restored = host->advanced ? host->nr_restored : 0;
-	u64 dids = host->advanced ? host->nr_dids : 0;
+	bool stateful = kind && kind <= MODEL_STATEFUL;
+	int expected = stateful ? expected_advance(model, kind, position, state) : -IOMMUSER_EINVAL;
+	int error;
 
-	iommuser_restore_abort(&job->restore);
-	require(host->nr_restored == restored && host->nr_dids == dids,
-		"%llu pages, %llu domain ids left", (unsigned long long)host->nr_restored,
-		(unsigned long long)host->nr_dids);
+	enter(model);
+	error = iommuser_restore_advance(&model->restore, kind, position, state);
+	leave(model);
+	require(error == expected || (error == -IOMMUSER_EUNMAPPED && model->host->failed),
+		"kind %u, record %llu to %u: %d and not %d", kind, (unsigned long long)position,
+		state, error, expected);
+	require(!model->host->taken.count && !model->host->released, "pages were touched");
+	if (!error) {
+		model->known[kind].states[position] = (u8)state;
+		model->advanced = true;
+	}
+	model_check(model);
 }
 
-/* Return: is the machine closed? */
-static bool finish(struct job *job)
+static void advance_all(struct model *model, u32 state)
 {
-	struct host *host = job->host;
-	u64 restored = host->nr_restored, dids = host->nr_dids;
-	bool gone = all_gone(job);
-	int error = iommuser_restore_finish(&job->restore);
-
-	require((error == -IOMMUSER_EBUSY) == !gone, "%d", error);
-	require(!error || error == -IOMMUSER_EBUSY || error == -IOMMUSER_EREFUSED, "%d", error);
-	require(host->nr_restored == restored && host->nr_dids == dids,
-		"finish: %llu pages, %llu domain ids more",
-		(unsigned long long)(host->nr_restored - restored),
-		(unsigned long long)(host->nr_dids - dids));
-	if (!error)
-		require(*frame_at(host, job->restore.root.phys) == FRAME_RELEASED,
-			"the root is still there");
-	return error != -IOMMUSER_EBUSY;
-}
-
-static void claim_all(struct job *job)
-{
-	static const u32 kinds[] = { IOMMUSER_KIND_DOMAIN, IOMMUSER_KIND_IOMMU,
-				     IOMMUSER_KIND_DEVICE };
+	static const u32 kinds[] = { IOMMUSER_KIND_DEVICE, IOMMUSER_KIND_DOMAIN,
+				     IOMMUSER_KIND_IOMMU };
 	u64 position;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		for (position = 0; position < iommuser_graph_count(&job->restore.graph, kinds[i]);
-		     position++)
-			checked_claim(job, kinds[i], position);
+		for (position = 0; position < model->known[kinds[i]].count; position++)
+			advance(model, kinds[i], position, state);
 }
 
-/*
- * The steps that the input asks for, by the lowest three bits: an even number is
- * a claim, an odd one an advance, of a unit, domain or device; 6 finishes, 7
- * aborts. Of an advance the next three bits say where to. Return: is the machine
- * closed?
- */
-static bool take_steps(struct job *job, const u8 *steps, u64 nr_steps)
+/* Odd arguments of reading: the first record that is not there, no kind. */
+static void read_some(const struct model *model, u32 kind, u64 position)
 {
-	u64 i;
-
-	for (i = 0; i < nr_steps; i++) {
-		switch (steps[i] % 8) {
-		case 1:
-		case 3:
-		case 5:
-			checked_advance(job, IOMMUSER_KIND_IOMMU + steps[i] % 8 / 2, steps[i] / 64,
-					IOMMUSER_CLAIMED + steps[i] / 8 % 8);
-			break;
-		case 6:
-			if (finish(job))
-				return true;
-			break;
-		case 7:
-			abort_all(job);
-			return true;
-		default:
-			checked_claim(job, IOMMUSER_KIND_IOMMU + steps[i] % 8 / 2, steps[i] / 8);
-		}
-	}
-	return false;
-}
-
-static int prepare(struct job *job, enum iommuser_restore_level level)
-{
-	struct host *host = job->host;
-	u64 size;
+	union iommuser_record record;
+	bool known = kind && kind <= IOMMUSER_NR_KINDS;
+	u64 count = iommuser_restore_count(&model->restore, kind);
 	int error;
 
-	error = iommuser_restore_open(&job->restore, &host->memory->env, &host->ops,
-				      iommuser_revision_by_name(IOMMUSER_V1_COMPATIBLE),
-				      iommuser_writer_root(&job->handover->writer), job->set,
-				      &host->account.reporter);
-	if (error)
-		return error;
-	size = iommuser_restore_size(&job->restore);
-	job->bytes = calloc(1, size);
-	require(size && job->bytes, "%llu bytes", (unsigned long long)size);
-	return iommuser_restore_validate(&job->restore, level, 1, job->bytes, size,
-					 &host->account.reporter);
+	require(count == (known ? model->known[kind].count : 0), "%llu records",
+		(unsigned long long)count);
+	error = iommuser_restore_read(&model->restore, kind, position, &record);
+	require(error == 0 || error == -IOMMUSER_ENOENT, "read: %d", error);
+	require(error || (position < count && record.common.index == position &&
+			  !(record.common.flags & IOMMUSER_FLAG_DELETED)),
+		"record %llu", (unsigned long long)position);
 }
 
-static void run(struct job *job, enum iommuser_restore_level level, u64 options, const u8 *steps,
-		u64 nr_steps)
-{
-	struct host *host = job->host;
-	int error = prepare(job, level);
+/* The end */
 
-	require(!error || error == -IOMMUSER_EINVAL || host->account.count ||
-			host->memory->refuse_at,
-		"%d without a finding", error);
-	/* A call of map() that fails but once may leave tables unseen. */
-	host->strict = job->set && level >= IOMMUSER_LEVEL_TABLES && !host->memory->refuse_at;
-	host->memory->refuse_at = 0;
-	if (error) {
-		abort_all(job);
-		check_closed(job);
+/* A machine that is not valid does nothing. */
+static void check_invalid(struct model *model)
+{
+	struct iommuser_restore *restore = &model->restore;
+	struct iommuser_unit unit = { 0 };
+	union iommuser_record record;
+
+	model->host->restoring = false;
+	require(iommuser_restore_claim_iommu(restore, &unit, &record.iommu) == -IOMMUSER_EINVAL &&
+			iommuser_restore_claim_domain(restore, 0, &record.domain) ==
+				-IOMMUSER_EINVAL &&
+			iommuser_restore_claim_device(restore, 0, 0, &record.device) ==
+				-IOMMUSER_EINVAL &&
+			iommuser_restore_advance(restore, IOMMUSER_KIND_DEVICE, 0,
+						 IOMMUSER_ABANDONED) == -IOMMUSER_EINVAL &&
+			iommuser_restore_read(restore, IOMMUSER_KIND_DEVICE, 0, &record) ==
+				-IOMMUSER_EINVAL &&
+			!iommuser_restore_count(restore, IOMMUSER_KIND_DEVICE) &&
+			iommuser_restore_finish(restore) == -IOMMUSER_EINVAL,
+		"the machine does something");
+}
+
+static void check_closed(struct model *model)
+{
+	model->valid = false;
+	check_invalid(model);
+	require(!iommuser_restore_size(&model->restore) &&
+			iommuser_restore_validate(&model->restore, model->level, 1, model->bytes,
+						  model->size,
+						  &model->account.reporter) == -IOMMUSER_EINVAL,
+		"the machine is not closed");
+	iommuser_restore_abort(&model->restore);
+	model_check(model);
+}
+
+static void abort_all(struct model *model)
+{
+	struct host *host = model->host;
+
+	host_leave(host); /* what could be read for a claim can be read now */
+	enter(model);
+	iommuser_restore_abort(&model->restore);
+	leave(model);
+	require(!host->taken.count, "%u pages taken", host->taken.count);
+	if (!model->advanced) {
+		model_turn_frames(model, FRAME_RESTORED, FRAME_INCOMING);
+		model->nr_dids = 0;
+		host_take_back(host);
+	}
+	check_closed(model);
+}
+
+/* Has every live record gone, so that nothing is in the way of a finish? */
+static bool all_gone(const struct model *model)
+{
+	static const u8 needed[] = {
+		[IOMMUSER_KIND_IOMMU] = IOMMUSER_RESTORED,
+		[IOMMUSER_KIND_DOMAIN] = IOMMUSER_HANDED_OVER,
+		[IOMMUSER_KIND_DEVICE] = IOMMUSER_LEFT,
+	};
+	u32 kind;
+	u64 i;
+
+	for (kind = 1; kind <= MODEL_STATEFUL; kind++)
+		for (i = 0; i < model->known[kind].count; i++)
+			if (model_record(model, kind, i) &&
+			    model_state(model, kind, i) < needed[kind])
+				return false;
+	return true;
+}
+
+static void finish(struct model *model)
+{
+	struct host *host = model->host;
+	bool gone = all_gone(model);
+	struct pages pages;
+	int error;
+
+	model_list_record_pages(model, &pages);
+	enter(model);
+	error = iommuser_restore_finish(&model->restore);
+	leave(model);
+	require(error == (gone ? 0 : -IOMMUSER_EBUSY) ||
+			(host->failed && (error == -IOMMUSER_EBUSY || error == -IOMMUSER_EREFUSED)),
+		"finish: %d", error);
+	require(host->taken.count == host->released && (error || host->taken.count == pages.count),
+		"%u pages of records and not %u", host->taken.count, pages.count);
+	if (error == -IOMMUSER_EBUSY) {
+		require(!host->taken.count, "%u pages taken", host->taken.count);
+		model_check(model);
 		return;
 	}
-	host->claiming = true;
-	if (!take_steps(job, steps, nr_steps)) {
-		if (options & 4) {
-			claim_all(job);
-			advance_all(job, options & 8);
-		}
-		if (!(options & 4) || !finish(job))
-			abort_all(job);
+	if (!error)
+		model_set_frames(model, &pages, FRAME_RELEASED);
+	else
+		model_set_frames(model, &host->taken, FRAME_RELEASED);
+	model->finished = true;
+	check_closed(model);
+}
+
+/* Steps */
+
+/* The variants are of wrong arguments, or of those for no record at all. */
+static void claim(struct model *model, u32 kind, u64 position, u32 variant)
+{
+	static const union iommuser_record none;
+	const union iommuser_record *like = model_record(model, kind, position);
+
+	if (!like)
+		like = &none;
+	if (kind == IOMMUSER_KIND_IOMMU)
+		claim_unit(model, like, variant);
+	else if (kind == IOMMUSER_KIND_DOMAIN)
+		claim_domain(model, like, variant);
+	else
+		claim_device(model, like, variant);
+}
+
+static void claim_all(struct model *model)
+{
+	u64 position;
+	u32 kind;
+
+	for (kind = 1; kind <= MODEL_STATEFUL; kind++)
+		for (position = 0; position < model->known[kind].count; position++)
+			claim(model, kind, position, 0);
+}
+
+/* A position, or the first one behind the last. */
+static u64 some_position(const struct model *model, u32 kind, u8 argument)
+{
+	return argument % (model->known[kind].count + 1);
+}
+
+static void take_step(struct model *model, u8 step, u8 argument)
+{
+	static const enum host_call calls[] = { CALL_MAP, CALL_RESTORE, CALL_RESERVE };
+	u32 variant = step >> 4;
+	u32 kind;
+
+	switch ((enum operation)(step & 15)) {
+	case CLAIM_UNIT:
+	case CLAIM_DOMAIN:
+	case CLAIM_DEVICE:
+		kind = 1 + (step & 15) - CLAIM_UNIT;
+		claim(model, kind, some_position(model, kind, argument), variant % 6);
+		break;
+	case ADVANCE_UNIT:
+	case ADVANCE_DOMAIN:
+	case ADVANCE_DEVICE:
+		kind = 1 + (step & 15) - ADVANCE_UNIT;
+		advance(model, kind, some_position(model, kind, argument), variant % 8);
+		break;
+	case ADVANCE_OTHER:
+		advance(model, argument % 2 ? 0 : 4 + argument / 2 % 4, argument / 8, variant % 8);
+		break;
+	case ARM:
+		host_arm(model->host, calls[variant % 3], argument + 256U * (variant / 3));
+		break;
+	case FINISH:
+		finish(model);
+		break;
+	case ABORT:
+		abort_all(model);
+		break;
+	case READ:
+		read_some(model, variant, argument);
+		break;
+	case CLAIM_ALL:
+		claim_all(model);
+		break;
+	case HAND_OVER_ALL:
+		advance_all(model, IOMMUSER_HANDED_OVER);
+		break;
+	case LEAVE_ALL:
+		advance_all(model, IOMMUSER_LEFT);
+		break;
+	case ABANDON_ALL:
+		advance_all(model, IOMMUSER_ABANDONED);
+		break;
+	case VALIDATE_AGAIN:
+		require(iommuser_restore_validate(&model->restore, model->level, 1, model->bytes,
+						  model->size, NULL) == -IOMMUSER_EINVAL,
+			"validated twice");
+		break;
 	}
-	check_closed(job);
 }
 
-static void make_set(struct job *job)
-{
-	u8 bitmap[MEMORY_FRAMES / 8] = { 0 };
-	u32 i;
+/* Opening */
 
-	for (i = 0; i < MEMORY_FRAMES; i++)
-		if (job->host->frames[i] == FRAME_PRESERVED)
-			bitmap[i / 8] |= (u8)(1 << i % 8);
-	job->set = set_new();
-	set_fill(job->set, bitmap);
+/* Arguments that change nothing. */
+static void misuse_validation(struct model *model, u8 *bytes)
+{
+	struct iommuser_restore *restore = &model->restore;
+	const struct iommuser_reporter *reporter = &model->account.reporter;
+
+	check_invalid(model);
+	require(iommuser_restore_validate(restore, IOMMUSER_LEVEL_CLOSURE + 1, 1, bytes,
+					  model->size, reporter) == -IOMMUSER_EINVAL,
+		"a level too deep");
+	require(iommuser_restore_validate(restore, IOMMUSER_LEVEL_RECORDS, 1, bytes,
+					  model->size - 1, reporter) == -IOMMUSER_ENOSPC,
+		"a byte too few");
+	require(iommuser_restore_validate(restore, IOMMUSER_LEVEL_RECORDS, 1, bytes + 4,
+					  model->size, reporter) == -IOMMUSER_EINVAL,
+		"an odd address");
+	require(model->set || iommuser_restore_validate(restore, IOMMUSER_LEVEL_CLOSURE, 1, bytes,
+							model->size, reporter) == -IOMMUSER_EINVAL,
+		"no set");
 }
 
-static void begin_host(struct host *host, struct memory *memory)
+static int open_and_validate(struct model *model)
 {
-	memset(host, 0, sizeof(*host));
-	host->memory = memory;
-	host->ops = (struct iommuser_restore_ops){
-		.ctx = host,
-		.restore_page = restore_page,
-		.release_page = release_page,
-		.reserve_did = reserve_did,
-		.release_did = release_did,
-	};
-	account_begin(&host->account);
+	const struct iommuser_reporter *reporter = &model->account.reporter;
+	int error;
+
+	error = iommuser_restore_open(&model->restore, &model->host->env, &model->host->restore_ops,
+				      model->image->revision, model->image->root, model->set,
+				      reporter);
+	require(error == 0 || error == -IOMMUSER_EUNMAPPED || error == -IOMMUSER_ECORRUPT ||
+			error == -IOMMUSER_EUNKNOWN,
+		"open: %d", error);
+	if (error)
+		return error;
+	model->size = iommuser_restore_size(&model->restore);
+	require(model->size, "no size");
+	model->bytes = calloc(1, model->size + 8);
+	require(model->bytes, "out of memory");
+	misuse_validation(model, model->bytes);
+	error = iommuser_restore_validate(&model->restore, model->level, model->account.sum | 1,
+					  model->bytes, model->size, reporter);
+	require(error == 0 || error == -IOMMUSER_ECORRUPT || error == -IOMMUSER_EINVAL ||
+			(error == -IOMMUSER_EUNMAPPED && model->host->failed),
+		"validate: %d", error);
+	return error;
+}
+
+/* Open and validate, and learn what there is. */
+static void begin(struct model *model, bool with_set, u32 fail_map_at)
+{
+	struct host *host = model->host;
+	int error;
+
+	account_begin(&model->account);
+	if (with_set) {
+		model->set = set_new();
+		host_fill_set(host, model->set);
+	}
+	host->strict = false;
+	host->restoring = false;
+	model->advanced = false;
+	host_arm(host, CALL_MAP, fail_map_at);
+	host_enter(host);
+	error = open_and_validate(model);
+	host_leave(host);
+	require(!error || error == -IOMMUSER_EINVAL || model->account.count || host->failed,
+		"%d without a finding", error);
+	/* A call of map() that fails but once may leave tables unseen. */
+	host->strict = with_set && model->level >= IOMMUSER_LEVEL_TABLES && !host->failed;
+	model->valid = !error;
+	if (error) {
+		abort_all(model);
+		return;
+	}
+	model_learn(model);
+	model_check(model);
+	if (!host->failed)
+		model_check_accepted(model);
+	host->restoring = true;
+}
+
+static void run(struct model *model, u64 options, u32 fail_map_at, const u8 *steps, u64 nr_steps)
+{
+	bool with_set = options & 1;
+	u64 sum, i;
+
+	begin(model, with_set, fail_map_at);
+	sum = model->account.sum;
+	for (i = 0; i < nr_steps && !model->finished; i++) {
+		if (model->valid) {
+			take_step(model, steps[2 * i], steps[2 * i + 1]);
+			continue;
+		}
+		if (model->advanced)
+			break;
+		/* After an abort the same handover can be opened again, with the same result. */
+		model_forget(model);
+		begin(model, with_set, 0);
+		require(fail_map_at || model->account.sum == sum, "other findings the second time");
+		if (!model->valid)
+			break;
+	}
+	if (model->valid)
+		abort_all(model);
+	model_forget(model);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
-	struct memory *memory = memory_begin((u32)input_take(&input, 1));
-	enum iommuser_restore_level level = input_take(&input, 1) % 3;
-	u64 options = input_take(&input, 1);
-	u64 fail_map_at = input_take(&input, 2);
-	struct host *host = &the_host;
-	struct job job = { .host = host, .handover = &the_handover };
-	u64 lost, nr_steps, i;
+	u32 choice = (u32)input_take(&input, 1);
+	u32 base = (u32)input_take(&input, 1);
+	const struct handover_image *image = handover_image(base, choice);
+	struct memory *memory = memory_begin(choice);
+	struct model *model = &the_model;
+	u64 options, lost, nr_steps;
 	const u8 *steps;
+	u32 fail_map_at;
 
-	begin_host(host, memory);
-	host->fail_restore_at = input_take(&input, 2);
-	host->fail_did_at = input_take(&input, 2);
+	memset(model, 0, sizeof(*model));
+	model->host = &the_host;
+	model->image = image;
+	host_begin(&the_host, memory);
+	model->level = input_take(&input, 1) % 3;
+	options = input_take(&input, 1);
+	fail_map_at = (u32)input_take(&input, 2);
 	lost = input_take(&input, 2) % MEMORY_FRAMES;
-	nr_steps = input_take(&input, 1);
-	if (nr_steps > input.left)
-		nr_steps = input.left;
+	nr_steps = input_take(&input, 1) % (MAX_STEPS + 1);
+	if (nr_steps > input.left / 2)
+		nr_steps = input.left / 2;
 	steps = input.at;
-	input.at += nr_steps;
-	input.left -= nr_steps;
+	input.at += 2 * nr_steps;
+	input.left -= 2 * nr_steps;
 
-	get_handover(&the_handover, host);
+	handover_load(image, &the_host);
 	memory_write(memory, &input);
 	if (options & 2)
-		seal(&the_handover);
+		memory_seal(memory, image->root);
 	if (lost)
-		host->frames[lost] = FRAME_NONE;
-	for (i = 0; i < MEMORY_FRAMES; i++)
-		set_frame(host, MEMORY_BASE + i * FRAME_SIZE, host->frames[i]);
-	if (options & 1)
-		make_set(&job);
+		host_set_state(&the_host, MEMORY_BASE + lost * FRAME_SIZE, FRAME_SIZE, FRAME_FREE);
+	memcpy(model->frames, the_host.states, sizeof(model->frames));
 	memory_restart(memory, 0);
-	memory->refuse_at = fail_map_at;
-	run(&job, level, options, steps, nr_steps);
-	free(job.bytes);
-	if (job.set)
-		set_free(job.set);
+	run(model, options, fail_map_at, steps, nr_steps);
 	memory_end(memory);
 	return 0;
 }

@@ -1,8 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""Writes the seed corpora fuzz/corpus/TARGET: small sound inputs. Same script, same bytes."""
+"""Writes the seeds among the kept inputs, fuzz/corpus/TARGET: small, mostly sound. Same script, same bytes.
+
+usage: seeds.py [DIRECTORY]
+  DIRECTORY  in place of fuzz/corpus
+
+Seeds have names that tell what they are; what an engine found is named by its SHA-1. Named inputs that are not made
+here stay, and are told. They come from the independent writer (tests/writer) in every revision and page size, and
+from real images (image_seeds.py); vary-* are sound ones with many small changes (variations.py). Those of the tool's
+parts are in tool_seeds.py, those of the state machines in machine_seeds.py.
+"""
 
 import os
+import re
 import struct
 import sys
 import tempfile
@@ -12,7 +22,11 @@ sys.path.insert(0, os.path.join(HERE, "..", "tests", "writer"))
 sys.dont_write_bytecode = True
 
 import description  # noqa: E402
+import image_seeds  # noqa: E402
+import machine_seeds  # noqa: E402
 import output  # noqa: E402
+import tool_seeds  # noqa: E402
+import variations  # noqa: E402
 from build import Build  # noqa: E402
 
 # As in fuzz.h and in the comments of the targets.
@@ -22,6 +36,7 @@ SHIFTS = {4096: 0, 16384: 1, 65536: 2}
 REVISIONS = ("iommuser-v1", "iommu-v1", "iommu-liveupdate-v1", "iommu-liveupdate",
              "iommu-liveupdate-56")
 METADATA = ("root", "page.", "roottable", "ctxtable", "pasiddir", "pasidtable", "pt")
+UNIT_TABLES = ("roottable", "ctxtable", "pasiddir", "pasidtable")
 
 LEGACY = """
 unit u0 mode=legacy
@@ -54,6 +69,49 @@ device 00:04.0 domain=d0 unit=u0 pasid-entries=8192 pasid=5:d1 alias=00:14.0
 device 0001:00:05.0 domain=d0 unit=u1
 device 00:06.0 domain=gone unit=u0 deleted
 """
+# In the layouts of the posted series a device can be stale.
+DELETED = """
+unit u0 mode=legacy
+domain d0 levels=4
+domain gone deleted
+map d0 0x1000 8K phys=0x40000000
+device 00:04.0 domain=d0
+device 00:05.0 domain=gone deleted
+device 00:06.0 domain=gone stale
+"""
+BODIES = {"legacy": LEGACY, "scalable": SCALABLE, "special": SPECIAL, "deleted": DELETED}
+
+
+# What variations are made of: (name, layout, body).
+ALL = """
+unit u0 mode=legacy
+domain d0 levels=3
+domain d1 levels=4
+hwpt d0
+map d0 0x1000 8K phys=0x40000000
+map d1 0x200000 2M phys=0x40200000
+device 00:04.0 domain=d0 alias=00:14.0
+device 00:05.0 domain=d1 alias=00:15.0
+"""
+VARIED = (("all", "iommuser-v1", ALL), ("special", "iommuser-v1", SPECIAL), ("series", "iommu-v1", DELETED),
+          ("lu", "iommu-liveupdate", SCALABLE))
+
+
+class Handover:
+    """IOMMU state in frames: of the writer, or of a real image."""
+
+    def __init__(self, abi, root, pieces, page_size=4096):
+        self.abi = abi
+        self.shift = SHIFTS[page_size]
+        self.root = root - BASE
+        self.pieces = pieces
+
+    @property
+    def revision(self):
+        return REVISIONS.index(self.abi)
+
+    def edits(self):
+        return memory(self.pieces)
 
 
 def build(abi, body, page_size=4096):
@@ -66,13 +124,27 @@ def build(abi, body, page_size=4096):
         return Build(description.read(file.name, []))
 
 
-def frames_of(built):
-    """The 4 KiB frames of the IOMMU state, without KHO and LUO."""
+def pieces_of(built, prefixes=METADATA):
+    """The bytes of 4 KiB frames, by number, without KHO and LUO."""
     frames = set()
     for name, thing in built.registry.objects.items():
-        if name.startswith(METADATA) and thing.size:
+        if name.startswith(prefixes) and thing.size:
             frames |= set(range(thing.phys // FRAME, (thing.phys + thing.size - 1) // FRAME + 1))
-    return sorted(frame for frame in frames if BASE // FRAME <= frame < BASE // FRAME + FRAMES)
+    return {frame: built.memory.read(frame * FRAME, FRAME) for frame in sorted(frames)
+            if BASE // FRAME <= frame < BASE // FRAME + FRAMES}
+
+
+def handovers():
+    """(name, handover): each revision in each page size, then real images."""
+    for abi in REVISIONS:
+        for body in ("legacy", "scalable", "special" if abi == REVISIONS[0] else "deleted"):
+            for page_size in SHIFTS:
+                built = build(abi, BODIES[body], page_size)
+                yield ("%s-%s-%dk" % (abi, body, page_size // 1024),
+                       Handover(abi, built.state_root, pieces_of(built), page_size))
+    for name, image in image_seeds.images():
+        if image.abi:
+            yield "real-" + name, Handover(image.abi, image.root, image.pieces)
 
 
 def write(frame, offset, data):
@@ -85,62 +157,11 @@ def memory(pieces):
     """The bytes of frames as writes of what is not zero; each frame is there at least."""
     out = b""
     for frame, data in sorted(pieces.items()):
-        words = [at for at in range(0, FRAME, 8) if any(data[at:at + 8])]
-        start = None
-        out += b"" if words else struct.pack("<HHB", frame - BASE // FRAME, 0, 0)
-        for at in words:
-            if start is None:
-                start = at
-            if at + 8 not in words and at + 16 not in words and at + 24 not in words:
-                out += write(frame, start, bytes(data[start:at + 8]))
-                start = None
+        runs = [match.span() for match in re.finditer(rb"[^\0]+(?:\0{1,5}[^\0]+)*", data)]
+        out += b"" if runs else struct.pack("<HHB", frame - BASE // FRAME, 0, 0)
+        for start, end in runs:
+            out += write(frame, start, data[start:end])
     return out
-
-
-def bitmap(frames):
-    out = bytearray(FRAMES // 8)
-    for frame in frames:
-        out[(frame - BASE // FRAME) // 8] |= 1 << (frame - BASE // FRAME) % 8
-    return bytes(out)
-
-
-def pieces_of(built):
-    return {frame: built.memory.read(frame * FRAME, FRAME) for frame in frames_of(built)}
-
-
-def verify_seed(abi, body, page_size=4096, options=0):
-    built = build(abi, body, page_size)
-    pieces = pieces_of(built)
-    return (struct.pack("<BBBI", SHIFTS[page_size], REVISIONS.index(abi), options,
-                        built.state_root - BASE) + bitmap(pieces) + memory(pieces))
-
-
-def verify():
-    yield "legacy", verify_seed("iommuser-v1", LEGACY)
-    yield "scalable", verify_seed("iommuser-v1", SCALABLE)
-    yield "special", verify_seed("iommuser-v1", SPECIAL, options=4)
-    yield "pages-64k", verify_seed("iommuser-v1", LEGACY, 65536)
-    for abi in REVISIONS[1:]:
-        yield abi, verify_seed(abi, SCALABLE if abi.endswith("56") else LEGACY)
-
-
-def pagetable_seed(body, label, stage, options):
-    built = build("iommuser-v1", body)
-    names = ("pt[%s]" % label, "pt.%s." % label)
-    frames = {thing.phys // FRAME for name, thing in built.registry.objects.items()
-              if name.startswith(names)}
-    pieces = {frame: built.memory.read(frame * FRAME, FRAME) for frame in frames}
-    domain = next(domain for domain in built.domains if domain.label == label)
-    return (struct.pack("<BBBBBI", 0, stage, domain.top_level, domain.output_width, options,
-                        domain.top - BASE) + bitmap(pieces) + memory(pieces))
-
-
-def pagetable():
-    yield "second-3", pagetable_seed(LEGACY, "d0", 2, 1)
-    yield "second-4-large", pagetable_seed(LEGACY, "d1", 2, 1)
-    yield "second-blind", pagetable_seed(SCALABLE, "d0", 2, 0)
-    yield "first-4", pagetable_seed(SCALABLE, "d1", 1, 1)
-    yield "first-5-read-only", pagetable_seed(SPECIAL, "d1", 1, 0)
 
 
 def chain_seed(shift, empty, header, record, most, links, counts):
@@ -160,39 +181,162 @@ def chain():
     yield "empty-page", chain_seed(0, 1, 16, 64, 1, (1, 0), (0,))
     yield "pages-16k", chain_seed(1, 0, 16, 104, 7, (1, 2, 0), (157, 1))
     yield "pages-64k", chain_seed(2, 0, 64, 8, 2, (2, 0, 1), (8184, 1))
+    yield from chain_limits()
 
 
-def restore_seed(shift, level, options, steps, fail=(0, 0, 0), lost=0, edits=b""):
-    return (struct.pack("<BBBHHHHB", shift, level, options, *fail, lost, len(steps)) +
-            bytes(steps) + edits)
+def raw_chain_seed(shift, empty, header, record, most, pages):
+    """Pages: number: (address of the next one, whatever it is; count)."""
+    page_frames = 1 << 2 * shift
+    return struct.pack("<BBHHHI", shift, empty, header, record, most, page_frames * FRAME) + b"".join(
+        write(BASE // FRAME + number * page_frames, 0, struct.pack("<QQ", *page)) for number, page in pages.items())
 
 
-ABANDONED = 5
+def chain_limits():
+    """On either side of each limit."""
+    for shift in range(3):
+        size = FRAME << 2 * shift
+        second = BASE + 2 * size
+        for header, record in ((64, 192), (16, 37), (16, size - 16)):
+            fit = (size - header) // record
+            end = "-%d-%d" % (shift, record & 0xff)
+            for name, count in (("just-full", fit), ("one-too-many", fit + 1)):
+                yield name + end, raw_chain_seed(shift, 0, header, record, 10, {1: (second, fit), 2: (0, count)})
+    second, third = BASE + 2 * FRAME, BASE + 3 * FRAME
+    three = {1: (second, 21), 2: (third, 21), 3: (0, 1)}
+    alone = {1: (0, 1)}
+    yield "too-long", raw_chain_seed(0, 0, 64, 192, 2, three)
+    yield "just-long-enough", raw_chain_seed(0, 0, 64, 192, 3, three)
+    yield "unaligned", raw_chain_seed(0, 0, 64, 192, 3, {1: (second + 8, 21)})
+    yield "beyond", raw_chain_seed(0, 0, 64, 192, 3, {1: (1 << 52 | 2 * FRAME, 21)})
+    yield "empty-second", raw_chain_seed(0, 1, 64, 192, 3, {1: (second, 21), 2: (0, 0)})
+    yield "empty-not-alone", raw_chain_seed(0, 1, 64, 192, 3, {1: (second, 0), 2: (0, 1)})
+    yield "header-too-small", raw_chain_seed(0, 1, 15, 192, 3, alone)
+    yield "header-too-large", raw_chain_seed(0, 1, 4096, 1, 3, alone)
+    yield "record-just-fits", raw_chain_seed(0, 1, 16, 4080, 3, alone)
+    yield "record-too-large", raw_chain_seed(0, 1, 16, 4081, 3, alone)
+    yield "no-record-size", raw_chain_seed(0, 1, 16, 0, 3, alone)
+    yield "missing", raw_chain_seed(0, 1, 16, 8, 3, {1: (second, 1)})
 
 
-def advance(kind, number, state):
-    """A step: of a unit (0), domain (1) or device (2) to a state."""
-    return 2 * kind + 1 | state - 1 << 3 | number << 6
+def varied(abi, body):
+    """(handover, the numbers of its frames of tables)."""
+    built = build(abi, body)
+    tables = sorted(pieces_of(built, UNIT_TABLES + ("pt",)))
+    return Handover(abi, built.state_root, pieces_of(built)), tables
 
 
-def restore():
-    some = (2, 0, 8, 4, 12, 10)
-    claimed = (20,)
-    yield "finish", restore_seed(0, 2, 5, ())
-    yield "finish-64k", restore_seed(2, 2, 5, (6,))
-    yield "abort", restore_seed(1, 1, 1, some + (7,))
-    yield "records-only", restore_seed(0, 0, 4, some)
-    yield "refused-page", restore_seed(0, 2, 5, some, fail=(0, 5, 0))
-    yield "refused-did", restore_seed(0, 2, 5, some, fail=(0, 0, 2))
-    yield "unreadable", restore_seed(0, 2, 5, some, fail=(30, 0, 0))
-    yield "abandon", restore_seed(0, 2, 13, ())
-    yield "no-claims", restore_seed(0, 0, 9, tuple(advance(kind, number, ABANDONED)
-                                                   for kind in (2, 1, 0) for number in range(4)) + (6,))
-    yield "hand-over", restore_seed(0, 2, 1, some + claimed + tuple(
-        advance(*step) for step in ((2, 0, 3), (1, 0, 3), (2, 1, 3), (1, 0, 3), (2, 0, 2), (2, 0, 3), (2, 0, 4),
-                                    (1, 0, 4), (2, 1, 4), (1, 0, 4), (2, 2, 5), (1, 1, 5), (0, 1, 5))) + (6,))
-    yield "abort-late", restore_seed(0, 2, 1, some + claimed + (advance(2, 1, ABANDONED), 7))
-    yield "edited", restore_seed(0, 2, 7, some, edits=write(BASE // FRAME + 4, 0x80, b"\2"))
+def vary(seeds):
+    return (("vary-" + name, data) for name, data in seeds)
+
+
+VERIFY_SEAL, VERIFY_DIFFERS, VERIFY_BLIND = 8, 16, 128
+
+
+def verify():
+    """Each one differently: options in turn, and a frame of it that is hidden from the second pass."""
+    for i, (name, handover) in enumerate(handovers()):
+        options = i % 8 | VERIFY_SEAL | VERIFY_DIFFERS | (VERIFY_BLIND if i % 3 == 2 else 0)
+        frames = sorted(handover.pieces)
+        hidden = frames[i * 7 % len(frames)] - BASE // FRAME
+        yield name, (struct.pack("<BBBHI", handover.shift, handover.revision, options, hidden, handover.root) +
+                     bytes(FRAMES // 8) + handover.edits())
+    for name, abi, body in VARIED:
+        handover, tables = varied(abi, body)
+        others = [frame for frame in handover.pieces if frame not in tables]
+        addresses = [frame * FRAME for frame in tables[:1] + tables[-2:] + others[:1]]
+        root = BASE + handover.root
+        changes = list(variations.words(handover.pieces, tables, addresses))
+        changes += variations.links([frame for frame in others if frame * FRAME != root])
+        if abi != REVISIONS[0]:
+            changes += variations.octets(handover.pieces, others)
+        else:
+            changes += variations.flags(handover.pieces, root)
+            yield from vary(variations.lost(name, handover, 0))
+            yield from vary(variations.lost(name, handover, 1))
+        yield from vary(variations.verify(name, handover, changes))
+
+
+def records():
+    for i, (name, handover) in enumerate(handovers()):
+        yield name, struct.pack("<BBBHIB", handover.shift, handover.revision, 2 | i % 2, 0, handover.root,
+                                0) + handover.edits()
+    for name, abi, body in VARIED[:2]:
+        yield from vary(variations.records(name, varied(abi, body)[0]))
+    yield "vary-far-requesters", far_requesters()
+    for revision in range(1, len(REVISIONS)):
+        yield ("vary-root-at-the-end-%d" % revision,
+               struct.pack("<BBBHIB", 0, revision, 1, 0, 0xff0, 0) + write(BASE // FRAME, 0xff0, b"\1" + bytes(15)))
+
+
+def far_requesters():
+    """Segments that no requester has, of two devices and an alias."""
+    handover, _ = varied(*VARIED[0][1:])
+    root = handover.pieces[(BASE + handover.root) // FRAME]
+    devices, aliases = (struct.unpack_from("<Q", root, 32 + 24 * kind)[0] for kind in (2, 3))
+    return (struct.pack("<BBBHIB", 0, 0, 2, 0, handover.root, 0) + handover.edits() +
+            write(devices // FRAME, 64 + 16, struct.pack("<I", 0x10000)) +
+            write(devices // FRAME, 64 + 128 + 20, struct.pack("<I", 0x10020)) +
+            write(aliases // FRAME, 64 + 16, struct.pack("<I", 0x20000)))
+
+
+def roundtrip():
+    return vary(variations.roundtrip())
+
+
+def agree():
+    for i, (name, handover) in enumerate(handovers()):
+        if handover.abi == REVISIONS[0]:
+            yield name, struct.pack("<BBI", handover.shift, i % 2, handover.root) + handover.edits()
+    for name, abi, body in VARIED[:2]:
+        yield from vary(variations.agree(name, varied(abi, body)[0]))
+
+
+def pagetable_seed(body, label, stage, options):
+    built = build(REVISIONS[0], body)
+    pieces = pieces_of(built, ("pt[%s]" % label, "pt.%s." % label))
+    domain = next(domain for domain in built.domains if domain.label == label)
+    return (struct.pack("<BBBBBIQ", 0, stage, domain.top_level, domain.output_width, options,
+                        domain.top - BASE, 0x1000) + bytes(FRAMES // 8) + memory(pieces))
+
+
+def pagetable():
+    """Bit 0: with a set; bit 1: of what differs from all that is there; bit 2: pages only; bit 3: ended early."""
+    yield "second-3", pagetable_seed(LEGACY, "d0", 2, 3)
+    yield "second-4-large", pagetable_seed(LEGACY, "d1", 2, 3)
+    yield "second-4-pages", pagetable_seed(SCALABLE, "d0", 2, 7)
+    yield "second-4-ended", pagetable_seed(SCALABLE, "d0", 2, 11)
+    yield "second-blind", pagetable_seed(SCALABLE, "d0", 2, 2)
+    yield "second-4-huge", pagetable_seed(SPECIAL, "d0", 2, 3)
+    yield "first-4", pagetable_seed(SCALABLE, "d1", 1, 3)
+    yield "first-5-read-only", pagetable_seed(SPECIAL, "d1", 1, 2)
+    head = "<BBBBBIQ"
+    for top, entry in ((3, 0x83), (4, 0x83), (3, 0x40000083), (4, 0x1083)):
+        for stage in (1, 2):
+            yield ("vary-leaf-too-high-%d-%x-%d" % (top, entry, stage),
+                   struct.pack(head, 0, stage, top, 52, 3, 0x1000, 0x1000) + bytes(FRAMES // 8) +
+                   write(BASE // FRAME + 1, 0, struct.pack("<Q", entry)))
+    for top in (2, 3, 4):
+        yield ("vary-cycle-%d" % top, struct.pack(head, 0, 2, top, 52, 2, 0x1000, 0x1000) + bytes(FRAMES // 8) +
+               write(BASE // FRAME + 1, 0, struct.pack("<QQ", 0x11003, 0x12003)) +
+               write(BASE // FRAME + 2, 0, struct.pack("<QQ", 0x11003, 0x12003)))
+
+
+def vtd_seed(pieces, scalable, root, bdf, directory, pasid=0):
+    return struct.pack("<BBIHIIH", 0, scalable, root - BASE, bdf, pasid, directory - BASE, 128) + memory(pieces)
+
+
+def vtd():
+    for name, scalable in (("legacy", 0), ("scalable", 1)):
+        built = build(REVISIONS[0], BODIES[name])
+        first = {prefix: thing.phys for prefix in UNIT_TABLES
+                 for key, thing in reversed(built.registry.objects.items()) if key.startswith(prefix)}
+        yield name, vtd_seed(pieces_of(built, UNIT_TABLES), scalable, first["roottable"], 0x20,
+                             first.get("pasiddir", first["roottable"]))
+    yield "vary-table-at-0", vtd_seed({BASE // FRAME + 2: struct.pack("<QQ", 1, 2).ljust(FRAME, b"\0")}, 1,
+                                      BASE + 0x1000, 0, BASE + 0x2000, 5)
+    for name, image in image_seeds.images():
+        if not image.abi:
+            yield "real-" + name, vtd_seed(image.pieces, image.mode == "scalable", image.root, 0x20, image.root)
 
 
 def ikho_seed(pages, preserved, encoding, options, states=()):
@@ -218,17 +362,27 @@ def ikho():
     yield "sealed", ikho_seed(some, [], "zlib", 0)
     yield "stored", ikho_seed([(0x11000, page)], pairs, "stored", 1)
     yield "no-pages", ikho_seed([], None, "stored", 1)
-    yield "states", ikho_seed([], None, "stored", 1, ((1, 0, (2,)), (2, 0, (3, 4)), (3, 0, (2, 0)), (3, 2, (5, 6))))
+    yield "states", ikho_seed([], None, "stored", 1, ((1, 0, (2,)), (2, 0, (3, 4)), (3, 0, (2, 0)),
+                                                      (3, 2, (5, 6))))
     yield "states-packed", ikho_seed([], None, "zlib", 0, ((3, 0, (2,) * 4000), (3, 4000, (4,))))
+    for name, data in image_seeds.portable_files():
+        yield "real-" + name, b"\0" + data[8:]
+
+
+TARGETS = {"chain": chain, "verify": verify, "records": records, "agree": agree, "pagetable": pagetable,
+           "vtd": vtd, "ikho": ikho, "roundtrip": roundtrip, **machine_seeds.TARGETS, **tool_seeds.TARGETS}
 
 
 def main():
-    for target in (chain, ikho, pagetable, restore, verify):
-        directory = os.path.join(HERE, "corpus", target.__name__)
+    corpus = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "corpus")
+    for target, seeds in TARGETS.items():
+        directory = os.path.join(corpus, target)
         os.makedirs(directory, exist_ok=True)
-        for name in os.listdir(directory):
-            os.remove(os.path.join(directory, name))
-        for name, data in target():
+        made = dict(seeds())
+        for name in sorted(os.listdir(directory)):
+            if name not in made and not re.fullmatch(r"[0-9a-f]{40}", name):
+                print("%s: not made here" % os.path.join(directory, name))
+        for name, data in made.items():
             with open(os.path.join(directory, name), "wb") as file:
                 file.write(data)
 

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Fuzz target: root, survey, graph and verifier over a whole handover.
+ * Checks S1 S2 S3 S4 S5 S6 S7 S8.
  *
  * Input: page size u8, revision u8, options u8 (bits 0 and 1: IOMMUSER_VERIFY_*,
- * bit 2: domains are used elsewhere), root u32 (from MEMORY_BASE), preserved
- * frames (MEMORY_FRAMES bits), memory.
+ * bit 2: domains are used elsewhere, bit 3: seal the pages first, bit 4: the
+ * frames that follow differ from those that are there, bits 5 and 6: how far to
+ * verify, 0: all, bit 7: without a page set), hidden frame u16 (bit 15:
+ * alternatives, bits 10 to 14: how many), root u32 (from MEMORY_BASE), preserved
+ * frames (MEMORY_FRAMES bits), memory; the last writes to it are alternatives: each
+ * is tried by itself.
  *
  * Properties, with a page set and without one: the work is bounded by memory
  * and records; every record is found again by the address it was read at, and
  * every number in memory that resolves leads to a record at that address; the
  * seed of the hash tables changes no finding; without a page set nothing is
- * said about what is preserved.
+ * said about what is preserved; when a frame that was read is taken away, the
+ * handover is not sound. When all of a handover is sound, a plain look at the
+ * tables finds each live device led to its domain, no page used twice, and each
+ * one preserved.
  */
 #include "fuzz.h"
 
@@ -18,6 +26,8 @@
 
 #include <iommuser/verify.h>
 #include <iommuser/vtd.h>
+
+#include "sound.h"
 
 /* Without a set tables are met again and again: then memory ends after so many calls. */
 #define BLIND_CALLS (1ULL << 18)
@@ -28,6 +38,8 @@ struct scene {
 	const struct iommuser_revision *revision;
 	u64 root;
 	u32 options;
+	u32 level;
+	u64 hidden;
 	bool used_elsewhere;
 	u8 bitmap[MEMORY_FRAMES / 8];
 };
@@ -38,9 +50,18 @@ struct outcome {
 	struct iommuser_verify_counts counts;
 	u64 calls;
 	int result;
+	u8 read[MEMORY_FRAMES];
 };
 
 static struct outcome outcomes[2];
+
+/* How far to verify. */
+enum {
+	ALL,
+	RECORDS,
+	HARDWARE,
+	TABLES
+};
 
 static bool used_elsewhere(void *ctx, u64 domain)
 {
@@ -49,7 +70,7 @@ static bool used_elsewhere(void *ctx, u64 domain)
 }
 
 /* Does a reference that resolves lead to a record at that very address? */
-static void check_resolved(const struct iommuser_graph *graph, u64 phys, u32 kind)
+UNTRACED static void check_resolved(const struct iommuser_graph *graph, u64 phys, u32 kind)
 {
 	union iommuser_record record;
 	u64 position, at;
@@ -66,7 +87,7 @@ static void check_resolved(const struct iommuser_graph *graph, u64 phys, u32 kin
 		(unsigned long long)phys);
 }
 
-static void check_records(const struct iommuser_graph *graph, bool with_set)
+UNTRACED static void check_records(const struct iommuser_graph *graph, bool with_set)
 {
 	union iommuser_record record;
 	u64 position, found;
@@ -91,7 +112,8 @@ static void check_records(const struct iommuser_graph *graph, bool with_set)
 }
 
 /* Every number in memory is tried as a reference. */
-static void check_references(const struct memory *memory, const struct iommuser_graph *graph)
+UNTRACED static void check_references(const struct memory *memory,
+				      const struct iommuser_graph *graph)
 {
 	u64 at, value, probes = 0;
 	u32 kind;
@@ -128,32 +150,76 @@ static u64 bound_of(const struct scene *scene, const struct iommuser_survey *sur
 	return once + 10 * (u64)IOMMUSER_VTD_NR_REQUESTERS * (units < frames ? units : frames);
 }
 
+static int verify_as_far(struct iommuser_verify *job, u32 level)
+{
+	int error;
+
+	if (level == ALL)
+		return iommuser_verify_all(job);
+	error = iommuser_verify_records(job);
+	if (!error && level >= HARDWARE)
+		error = iommuser_verify_vtd(job);
+	if (!error && level >= TABLES)
+		error = iommuser_verify_tables(job);
+	return error;
+}
+
+/* By what the tool calls sound: nothing is wrong, and nothing is missing. */
+static bool is_sound(const struct outcome *outcome)
+{
+	return !outcome->result && !outcome->account.severe[IOMMUSER_ERROR] &&
+	       !outcome->account.severe[IOMMUSER_INCOMPLETE];
+}
+
+/* What the target does by itself is no work of the library. */
+struct pause {
+	u64 calls;
+	u64 budget;
+	u8 read[MEMORY_FRAMES];
+};
+
+static void pause_begin(struct memory *memory, struct pause *pause)
+{
+	pause->calls = memory->calls;
+	pause->budget = memory->budget;
+	memcpy(pause->read, memory->read, sizeof(pause->read));
+	memory->budget = 0;
+}
+
+static void pause_end(struct memory *memory, const struct pause *pause)
+{
+	memory->calls = pause->calls;
+	memory->budget = pause->budget;
+	memcpy(memory->read, pause->read, sizeof(pause->read));
+}
+
 static void verify(const struct scene *scene, struct iommuser_verify *job, u64 seed,
 		   struct outcome *outcome)
 {
 	u64 size = iommuser_graph_size(job->root, job->survey);
 	bool whole = job->set || scene->memory->calls <= scene->memory->budget;
-	void *bytes;
-	u64 calls;
+	void *bytes = calloc(1, size);
+	struct pause pause;
 
-	require(size, "too many records");
-	bytes = calloc(1, size);
-	require(bytes, "out of memory");
+	require(size && bytes, "out of memory");
 	outcome->result = iommuser_graph_build(job->graph, job->env, job->root, job->survey, seed,
 					       bytes, size);
 	require(!outcome->result || !whole, "%d", outcome->result);
 	if (outcome->result)
 		goto out;
-	calls = scene->memory->calls;
-	check_records(job->graph, job->set);
-	check_references(scene->memory, job->graph);
-	scene->memory->calls = calls;
-	outcome->result = iommuser_verify_all(job);
+	if (!seed) {
+		pause_begin(scene->memory, &pause);
+		check_records(job->graph, job->set);
+		check_references(scene->memory, job->graph);
+		pause_end(scene->memory, &pause);
+	}
+	outcome->result = verify_as_far(job, scene->level);
 	require(!outcome->result || !job->set, "%d", outcome->result);
-	calls = scene->memory->calls;
-	scene->memory->budget = 0;
+	pause_begin(scene->memory, &pause);
 	check_records(job->graph, job->set);
-	scene->memory->calls = calls;
+	if (job->set && scene->level == ALL && !job->options && is_sound(outcome))
+		sound_check(scene->memory, job->graph, scene->bitmap);
+	pause_end(scene->memory, &pause);
 out:
 	free(bytes);
 }
@@ -200,6 +266,7 @@ static void pass(const struct scene *scene, bool with_set, u64 seed, struct outc
 		require(memory->calls <= bound_of(scene, &survey, with_set), "%llu calls",
 			(unsigned long long)memory->calls);
 	}
+	memcpy(outcome->read, memory->read, sizeof(outcome->read));
 	outcome->calls = memory->calls;
 	outcome->counts = job.counts;
 	if (job.set)
@@ -208,18 +275,26 @@ static void pass(const struct scene *scene, bool with_set, u64 seed, struct outc
 		check_blind(&outcome->account);
 }
 
+/* Again, with another seed, and without a frame: if it was not read, all is the same. */
 static void both_seeds(const struct scene *scene, bool with_set)
 {
+	const struct outcome *first = &outcomes[0], *second = &outcomes[1];
+
 	pass(scene, with_set, 0, &outcomes[0]);
+	scene->memory->hidden[scene->hidden] = 1;
 	pass(scene, with_set, 0xfedcba9876543210ULL, &outcomes[1]);
-	require(outcomes[0].result == outcomes[1].result &&
-			outcomes[0].account.sum == outcomes[1].account.sum &&
-			outcomes[0].calls == outcomes[1].calls &&
-			!memcmp(&outcomes[0].counts, &outcomes[1].counts,
-				sizeof(outcomes[0].counts)),
+	scene->memory->hidden[scene->hidden] = 0;
+	if (first->read[scene->hidden]) {
+		require(!is_sound(second), "%#llx is not there",
+			(unsigned long long)(MEMORY_BASE + scene->hidden * FRAME_SIZE));
+		return;
+	}
+	require(first->result == second->result && first->account.sum == second->account.sum &&
+			first->calls == second->calls &&
+			!memcmp(&first->counts, &second->counts, sizeof(first->counts)),
 		"%llu and %llu findings with different seeds",
-		(unsigned long long)outcomes[0].account.count,
-		(unsigned long long)outcomes[1].account.count);
+		(unsigned long long)first->account.count,
+		(unsigned long long)second->account.count);
 }
 
 static const struct iommuser_revision *pick_revision(u32 choice)
@@ -236,6 +311,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
 	struct scene scene;
+	struct edit edit;
 	u32 choice;
 	u64 i;
 
@@ -244,12 +320,23 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	choice = (u32)input_take(&input, 1);
 	scene.options = choice & (IOMMUSER_VERIFY_BEFORE_JUMP | IOMMUSER_VERIFY_AFTER_JUMP);
 	scene.used_elsewhere = choice & 4;
+	scene.level = choice >> 5 & 3;
+	scene.hidden = input_take(&input, 2);
 	scene.root = MEMORY_BASE + input_take(&input, 4);
 	for (i = 0; i < sizeof(scene.bitmap); i++)
 		scene.bitmap[i] = (u8)input_take(&input, 1);
-	memory_write(scene.memory, &input);
-	both_seeds(&scene, true);
-	both_seeds(&scene, false);
+	memory_write_most(scene.memory, &input, scene.hidden >> 15 ? scene.hidden >> 10 & 31 : 0);
+	scene.hidden %= MEMORY_FRAMES;
+	if (choice & 8)
+		memory_seal(scene.memory, scene.root);
+	if (choice & 16)
+		set_differing(scene.memory, scene.bitmap);
+	both_seeds(&scene, !(choice & 128));
+	while (memory_edit(scene.memory, &input, &edit)) {
+		memory_seal_again(scene.memory);
+		both_seeds(&scene, !(choice & 128));
+		memory_undo(&edit);
+	}
 	memory_end(scene.memory);
 	return 0;
 }

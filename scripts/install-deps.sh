@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Install the Debian packages that building (or also testing) needs, if any is missing.
 #
-# usage: install-deps.sh [build|test|kernel]
+# usage: install-deps.sh [build|test|kernel|fuzz|afl]
 #   build (the default): compiler, CMake and libraries; test: all that ./test.sh uses as well; kernel: what
-#   building Linux and running it in QEMU takes, and nothing of the others
+#   building Linux and running it in QEMU takes, and nothing of the others; fuzz: build, and clang with libFuzzer;
+#   afl: fuzz, and AFL++
 # exit: 0 all there, or there is no apt-get to ask (said on stderr); 1 packages can't be installed; 2 wrong usage
 set -euo pipefail
 
@@ -12,6 +13,7 @@ build_packages=(gcc libc6-dev make cmake pkg-config libkdumpfile-dev libfdt-dev 
 	libbz2-dev liblzma-dev liblzo2-dev liblz4-dev libzstd-dev)
 test_packages=(clang libclang-rt-14-dev llvm binutils libcmocka-dev python3 python3-jsonschema clang-tidy clang-format cppcheck shellcheck
 	valgrind libc6-dbg xz-utils bzip2 lzop lz4 zstd mandoc man-db dpkg-dev debootstrap graphviz)
+fuzz_packages=(clang libclang-rt-14-dev llvm python3)
 kernel_packages=(gcc libc6-dev make flex bison bc cpio rsync patch xz-utils libelf-dev libssl-dev python3 perl sparse
 	qemu-system-x86 gdb debian-archive-keyring)
 
@@ -27,6 +29,8 @@ case ${1:-build} in
 build) ;;
 test) packages+=("${test_packages[@]}") ;;
 kernel) packages=("${kernel_packages[@]}") ;;
+fuzz) packages+=("${fuzz_packages[@]}") ;;
+afl) packages+=("${fuzz_packages[@]}" afl++) ;;
 *) usage ;;
 esac
 [ $# -le 1 ] || usage

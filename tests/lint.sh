@@ -29,7 +29,7 @@ have() {
 
 # The kernel's own checkers see to what is built only inside Linux.
 mapfile -t c_files < <(files -name '*.c' -not -path './kernel-glue/*')
-mapfile -t scripts < <(files \( -name '*.sh' -o -path ./.ci/run \))
+mapfile -t scripts < <(files \( -name '*.sh' -o -path ./.ci/run -o -path './fuzz/*' -perm /111 -not -name '*.*' \))
 [ ${#c_files[@]} -gt 0 ] || fail "no C files found"
 [ ${#scripts[@]} -gt 0 ] || fail "no scripts found"
 

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A plain look at a handover that was found sound: records by the graph, tables
+ * by their bits.
+ */
+#include "sound.h"
+
+#include <string.h>
+
+#include <kho/abi/iommuser.h>
+
+#define ADDRESS 0x000ffffffffff000ULL
+
+struct look {
+	const struct memory *memory;
+	const struct iommuser_graph *graph;
+	const struct iommuser_revision *revision;
+	const u8 *bitmap;
+	bool disabled; /* some entry of a page table is neither empty nor present: a warning */
+	u8 used[MEMORY_FRAMES];
+};
+
+/* One live device, its unit and where it should be led. */
+struct subject {
+	union iommuser_record record;
+	union iommuser_record unit;
+	bool scalable;
+};
+
+UNTRACED static u64 word_at(const struct look *look, u64 phys)
+{
+	u64 page = phys & ~((1ULL << look->memory->env.page_shift) - 1);
+	const u8 *bytes = memory_page(look->memory, page);
+	u64 word;
+
+	require(bytes, "%#llx is not there", (unsigned long long)phys);
+	memcpy(&word, bytes + (phys - page), sizeof(word));
+	return word;
+}
+
+/* A page is metadata, and nothing else. */
+UNTRACED static void use(struct look *look, u64 phys, u64 length)
+{
+	u64 frame = (phys - MEMORY_BASE) / FRAME_SIZE;
+	u64 end = (phys + length - MEMORY_BASE + FRAME_SIZE - 1) / FRAME_SIZE;
+
+	require(phys >= MEMORY_BASE && end <= MEMORY_FRAMES, "%#llx", (unsigned long long)phys);
+	for (; frame < end; frame++) {
+		require(look->bitmap[frame / 8] >> (frame % 8) & 1, "%#llx is not preserved",
+			(unsigned long long)phys);
+		require(!look->used[frame], "%#llx has two uses", (unsigned long long)phys);
+		look->used[frame] = 1;
+	}
+}
+
+/* Memory that a device may write to. */
+UNTRACED static void check_leaf(const struct look *look, u64 phys, u64 length)
+{
+	u64 at;
+
+	if (phys >= PAYLOAD_BASE && phys - PAYLOAD_BASE < PAYLOAD_SIZE &&
+	    length <= PAYLOAD_SIZE - (phys - PAYLOAD_BASE))
+		return;
+	for (at = phys; at < phys + length; at += FRAME_SIZE) {
+		u64 frame = (at - MEMORY_BASE) / FRAME_SIZE;
+
+		require(at >= MEMORY_BASE && frame < MEMORY_FRAMES &&
+				look->bitmap[frame / 8] >> (frame % 8) & 1,
+			"leaf %#llx is not preserved", (unsigned long long)at);
+		require(!look->used[frame], "leaf %#llx is metadata", (unsigned long long)at);
+	}
+}
+
+static bool sealed(const struct look *look)
+{
+	return look->revision->properties & IOMMUSER_REVISION_SEALED;
+}
+
+UNTRACED static bool read_live(const struct look *look, u32 kind, u64 position,
+			       union iommuser_record *record)
+{
+	require(!iommuser_graph_read(look->graph, kind, position, record), "%llu of kind %u",
+		(unsigned long long)position, kind);
+	if (kind == IOMMUSER_KIND_DEVICE &&
+	    iommuser_graph_device_stale(look->graph, &record->device))
+		return false;
+	return !(record->common.flags & IOMMUSER_FLAG_DELETED);
+}
+
+/* The live record that a reference leads to, by a search. */
+UNTRACED static bool find(const struct look *look, u32 kind, u64 phys,
+			  union iommuser_record *record)
+{
+	u64 position;
+
+	for (position = 0; position < iommuser_graph_count(look->graph, kind); position++)
+		if (read_live(look, kind, position, record) && record->common.phys == phys)
+			return true;
+	return false;
+}
+
+static void use_chains(struct look *look)
+{
+	const struct iommuser_root *root = look->graph->root;
+	u64 size = 1ULL << look->memory->env.page_shift;
+	u64 at, count;
+	u32 kind;
+
+	/* Where pages are larger, the root of the others may lie in a page of records: no kernel has that. */
+	if (sealed(look) || size == FRAME_SIZE)
+		use(look, root->phys, sealed(look) ? size : look->revision->root_size);
+	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++) {
+		count = 0;
+		for (at = root->arrays[kind].first_page; at; at = word_at(look, at)) {
+			use(look, at, size);
+			count += word_at(look, at + 8);
+		}
+		require(count == iommuser_graph_count(look->graph, kind), "kind %u", kind);
+		require(!(look->revision->properties & IOMMUSER_REVISION_TOTALS) ||
+				count == root->arrays[kind].nr_records,
+			"kind %u", kind);
+	}
+}
+
+/* Does a requester on a unit belong to a live device, on its own or as an alias? */
+UNTRACED static bool requester_known(const struct look *look, u64 bdf, u64 unit)
+{
+	union iommuser_record record, device;
+	u64 position;
+
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
+	     position++)
+		if (read_live(look, IOMMUSER_KIND_DEVICE, position, &record) &&
+		    record.device.bdf == bdf && record.device.iommu == unit)
+			return true;
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_ALIAS);
+	     position++)
+		if (read_live(look, IOMMUSER_KIND_ALIAS, position, &record) &&
+		    record.alias.bdf == bdf &&
+		    find(look, IOMMUSER_KIND_DEVICE, record.alias.device, &device) &&
+		    device.device.iommu == unit)
+			return true;
+	return false;
+}
+
+UNTRACED static void use_context_table(struct look *look, const struct iommuser_iommu *unit,
+				       u64 table, u32 first_bdf, bool scalable)
+{
+	u32 count = scalable ? 128 : 256, i;
+
+	use(look, table, FRAME_SIZE);
+	for (i = 0; i < count; i++)
+		if (word_at(look, table + i * (FRAME_SIZE / count)) & 1)
+			require(requester_known(look, first_bdf + i, unit->phys), "requester %#x",
+				first_bdf + i);
+}
+
+/* What says that a unit is in scalable mode: its record, or its devices. */
+static bool is_scalable(const struct look *look, const struct iommuser_iommu *unit)
+{
+	union iommuser_record record;
+	u64 position;
+
+	if (sealed(look))
+		return unit->mode == IOMMUSER_IOMMU_MODE_SCALABLE;
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
+	     position++)
+		if (read_live(look, IOMMUSER_KIND_DEVICE, position, &record) &&
+		    record.device.iommu == unit->phys && record.device.pasid_entries)
+			return true;
+	return false;
+}
+
+UNTRACED static void use_unit(struct look *look, const struct iommuser_iommu *unit)
+{
+	bool scalable = is_scalable(look, unit);
+	union iommuser_record device;
+	u64 position, users = 0, word;
+	u32 bus, half;
+
+	use(look, unit->root_table, FRAME_SIZE);
+	for (bus = 0; bus < 256; bus++)
+		for (half = 0; half < (scalable ? 2 : 1); half++) {
+			word = word_at(look, unit->root_table + 16 * bus + 8 * half);
+			if (word & 1)
+				use_context_table(look, unit, word & ADDRESS, bus << 8 | half << 7,
+						  scalable);
+		}
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
+	     position++)
+		users += read_live(look, IOMMUSER_KIND_DEVICE, position, &device) &&
+			 device.device.iommu == unit->phys;
+	require(unit->ref_count == (users ? users : 1), "%llu devices", (unsigned long long)users);
+}
+
+/* A table of the path that is being looked at. */
+struct place {
+	u64 table;
+	u32 index;
+};
+
+static void enter(struct look *look, struct place *place, u64 table, bool leaves)
+{
+	place->table = table;
+	place->index = 0;
+	if (!leaves)
+		use(look, table, FRAME_SIZE);
+}
+
+/* All tables of a domain, once for what they are, and once for the @leaves. Return: how many. */
+UNTRACED static u64 look_at_tables(struct look *look, const struct iommuser_domain *domain,
+				   bool leaves)
+{
+	u64 present = domain->stage == IOMMUSER_STAGE_FIRST ? 1 : 3;
+	u32 top = (u32)domain->top_level, level = top;
+	struct place path[5];
+	u64 count = 1, word;
+
+	enter(look, &path[level], domain->top_table, leaves);
+	for (;;) {
+		if (path[level].index == 512 || (!level && !leaves)) {
+			if (level++ == top)
+				return count;
+			continue;
+		}
+		word = word_at(look, path[level].table + 8ULL * path[level].index++);
+		if (!(word & present)) {
+			look->disabled |= word && level;
+		} else if (level && !(word & 0x80)) {
+			enter(look, &path[--level], word & ADDRESS, leaves);
+			count++;
+		} else if (leaves) {
+			u64 size = FRAME_SIZE << 9 * level;
+
+			check_leaf(look, word & ADDRESS & ~(size - 1), size);
+		}
+	}
+}
+
+/* Where an entry of a device leads, and for which domain id. */
+struct lead {
+	u64 table;
+	u64 levels;
+	u64 did;
+	bool first;
+};
+
+static void check_lead(const struct look *look, const struct lead *lead, u64 domain_phys, u64 did)
+{
+	union iommuser_record domain;
+
+	require(find(look, IOMMUSER_KIND_DOMAIN, domain_phys, &domain), "%#llx",
+		(unsigned long long)domain_phys);
+	require(lead->table == domain.domain.top_table && lead->did == did &&
+			lead->levels == domain.domain.top_level + 1,
+		"%#llx with id %llu: %#llx with id %llu",
+		(unsigned long long)domain.domain.top_table, (unsigned long long)did,
+		(unsigned long long)lead->table, (unsigned long long)lead->did);
+	if (sealed(look))
+		require(lead->first == (domain.domain.stage == IOMMUSER_STAGE_FIRST), "%#llx",
+			(unsigned long long)domain_phys);
+}
+
+/* Domain and id of a device's requests without PASID, or with one. */
+UNTRACED static bool attachment_of(const struct look *look, const struct iommuser_device *device,
+				   bool has_pasid, u64 pasid, u64 *domain, u64 *did)
+{
+	union iommuser_record record;
+	u64 position;
+
+	*domain = device->domain;
+	*did = device->did;
+	if (!(look->revision->properties & IOMMUSER_REVISION_ATTACHMENTS))
+		return !has_pasid;
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_ATTACHMENT);
+	     position++) {
+		if (!read_live(look, IOMMUSER_KIND_ATTACHMENT, position, &record) ||
+		    record.attachment.device != device->phys || record.attachment.pasid != pasid ||
+		    (record.attachment.attachment_flags & 1) != has_pasid)
+			continue;
+		*domain = record.attachment.domain;
+		*did = record.attachment.did;
+		return true;
+	}
+	return false;
+}
+
+static void read_pasid(const struct look *look, u64 entry, struct lead *lead)
+{
+	u64 low = word_at(look, entry), third = word_at(look, entry + 16);
+
+	lead->first = (low >> 6 & 7) == 1;
+	require(lead->first || (low >> 6 & 7) == 2, "%#llx", (unsigned long long)entry);
+	lead->table = (lead->first ? third : low) & ADDRESS;
+	lead->levels = lead->first ? 4 + (third >> 2 & 3) : 2 + (low >> 2 & 7);
+	lead->did = word_at(look, entry + 8) & 0xffff;
+}
+
+UNTRACED static void check_pasid_table(struct look *look, const struct subject *subject, u64 table,
+				       u64 first_pasid)
+{
+	const struct iommuser_device *device = &subject->record.device;
+	u64 pasid, domain, did;
+	struct lead lead;
+
+	use(look, table, FRAME_SIZE);
+	for (pasid = first_pasid; pasid < first_pasid + 64; pasid++) {
+		u64 entry = table + pasid % 64 * 64;
+		bool own = pasid == device->rid_pasid;
+
+		if (!(word_at(look, entry) & 1)) {
+			require(!own, "requests without PASID");
+			continue;
+		}
+		require(attachment_of(look, device, !own, own ? 0 : pasid, &domain, &did),
+			"PASID %llu", (unsigned long long)pasid);
+		read_pasid(look, entry, &lead);
+		check_lead(look, &lead, domain, did);
+	}
+}
+
+UNTRACED static void check_directory(struct look *look, const struct subject *subject)
+{
+	const struct iommuser_device *device = &subject->record.device;
+	u64 entries = device->pasid_entries / 64, i, word;
+	bool own = false;
+
+	use(look, device->pasid_directory, entries * 8);
+	for (i = 0; i < entries; i++) {
+		word = word_at(look, device->pasid_directory + 8 * i);
+		if (!(word & 1))
+			continue;
+		check_pasid_table(look, subject, word & ADDRESS, 64 * i);
+		own |= i == device->rid_pasid / 64;
+	}
+	require(own, "requests without PASID");
+}
+
+static void check_device(struct look *look, const struct subject *subject)
+{
+	const struct iommuser_device *device = &subject->record.device;
+	u64 root = subject->unit.iommu.root_table + 16 * (device->bdf >> 8);
+	u64 devfn = device->bdf & 0xff, table, low, high, domain, did;
+	struct lead lead = { .first = false };
+
+	if (subject->scalable)
+		root += devfn >= 128 ? 8 : 0;
+	require(word_at(look, root) & 1, "device %#llx", (unsigned long long)device->bdf);
+	table = word_at(look, root) & ADDRESS;
+	table += subject->scalable ? devfn % 128 * 32 : devfn * 16;
+	low = word_at(look, table);
+	high = word_at(look, table + 8);
+	require(low & 1, "device %#llx", (unsigned long long)device->bdf);
+	if (subject->scalable) {
+		require((low & ADDRESS) == device->pasid_directory &&
+				8192ULL << (low >> 9 & 7) == device->pasid_entries &&
+				(high & 0xfffff) == device->rid_pasid,
+			"device %#llx", (unsigned long long)device->bdf);
+		check_directory(look, subject);
+		return;
+	}
+	require((low >> 2 & 3) < 2, "device %#llx", (unsigned long long)device->bdf);
+	require(attachment_of(look, device, false, 0, &domain, &did), "device %#llx",
+		(unsigned long long)device->bdf);
+	lead.table = low & ADDRESS;
+	lead.levels = 2 + (high & 7);
+	lead.did = high >> 8 & 0xffff;
+	check_lead(look, &lead, domain, did);
+}
+
+static void check_devices(struct look *look)
+{
+	struct subject subject;
+	u64 position;
+
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
+	     position++) {
+		if (!read_live(look, IOMMUSER_KIND_DEVICE, position, &subject.record))
+			continue;
+		require(find(look, IOMMUSER_KIND_IOMMU, subject.record.device.iommu, &subject.unit),
+			"%#llx", (unsigned long long)subject.record.device.iommu);
+		if (subject.unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
+			continue;
+		subject.scalable = is_scalable(look, &subject.unit.iommu);
+		check_device(look, &subject);
+	}
+}
+
+/* Page tables of "iommuser-v1": the others do not say what stage they are of. */
+static void check_domains(struct look *look)
+{
+	u64 count = iommuser_graph_count(look->graph, IOMMUSER_KIND_DOMAIN), position, tables;
+	union iommuser_record record;
+	const struct iommuser_domain *domain = &record.domain;
+
+	for (position = 0; position < count; position++) {
+		if (!read_live(look, IOMMUSER_KIND_DOMAIN, position, &record))
+			continue;
+		look->disabled = false;
+		tables = look_at_tables(look, domain, false);
+		require(tables == domain->nr_table_pages || look->disabled, "%llu of %llu tables",
+			(unsigned long long)tables, (unsigned long long)domain->nr_table_pages);
+	}
+	for (position = 0; position < count; position++)
+		if (read_live(look, IOMMUSER_KIND_DOMAIN, position, &record))
+			look_at_tables(look, domain, true);
+}
+
+void sound_check(const struct memory *memory, const struct iommuser_graph *graph, const u8 *bitmap)
+{
+	struct look look = {
+		.memory = memory,
+		.graph = graph,
+		.revision = graph->root->revision,
+		.bitmap = bitmap,
+	};
+	union iommuser_record unit;
+	u64 position;
+
+	use_chains(&look);
+	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_IOMMU); position++)
+		if (read_live(&look, IOMMUSER_KIND_IOMMU, position, &unit) &&
+		    unit.iommu.type == IOMMUSER_IOMMU_TYPE_INTEL)
+			use_unit(&look, &unit.iommu);
+	check_devices(&look);
+	if (sealed(&look))
+		check_domains(&look);
+}
