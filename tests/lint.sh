@@ -71,7 +71,8 @@ run_clang_format() {
 	local formatted=()
 
 	mapfile -t formatted < <(files -name '*.[ch]' \( -path './libiommuser/*' -o -path './tools/*' \
-		-o -path './tests/libiommuser/*' -o -path './tests/machine/*' -o -path './tests/tool/*' -o -path './fuzz/*' \))
+		-o -path './tests/libiommuser/*' -o -path './tests/machine/*' -o -path './tests/tool/*' -o -path './fuzz/*' \
+		-o -path './tests/exhaustive/*' -o -path './tests/proof/*' \))
 	[ ${#formatted[@]} -gt 0 ] || { fail "nothing to hold against .clang-format"; return; }
 	clang-format --dry-run --Werror "${formatted[@]}" || fail "clang-format"
 	echo "clang-format: ${#formatted[@]} files"

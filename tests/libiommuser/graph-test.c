@@ -196,6 +196,32 @@ static void look_ups_find_the_first_live_record(void **state)
 	handover_free(handover);
 }
 
+static void segments_are_kept_apart(void **state)
+{
+	struct handover *handover = handover_new("iommuser-v1", 12);
+	u64 position, segment, slot, record;
+
+	(void)state;
+	for (segment = 0; segment < 4; segment++) {
+		for (slot = 0; slot < 4; slot++) {
+			record = handover_add(handover, KIND_DEVICE);
+			PUT(handover, KIND_DEVICE, record, SEGMENT, segment << 4);
+			PUT(handover, KIND_DEVICE, record, BDF, 0x20 + (slot << 12));
+		}
+	}
+	handover_finish(handover);
+	handover_build(handover);
+	for (segment = 0; segment < 4; segment++) {
+		for (slot = 0; slot < 4; slot++) {
+			assert_int_equal(iommuser_graph_find_device(&handover->graph, segment << 4,
+								    0x20 + (slot << 12), &position),
+					 0);
+			assert_int_equal(position, segment * 4 + slot);
+		}
+	}
+	handover_free(handover);
+}
+
 /* A requester id has 16 bits, a PASID 20: what is beyond is nobody's. */
 static void what_is_out_of_range_is_not_found(void **state)
 {
@@ -577,6 +603,7 @@ int main(void)
 		cmocka_unit_test(an_empty_handover_has_nothing),
 		cmocka_unit_test(references_beside_records_lead_nowhere),
 		cmocka_unit_test(look_ups_find_the_first_live_record),
+		cmocka_unit_test(segments_are_kept_apart),
 		cmocka_unit_test(what_is_out_of_range_is_not_found),
 		cmocka_unit_test(attachments_are_found_by_device_and_pasid),
 		cmocka_unit_test(a_device_without_attachment_has_no_domain),

@@ -78,6 +78,11 @@ static void absent_planes_are_refused(void **state)
 					  1U << IOMMUSER_VISITED | 1U << IOMMUSER_MAPPED, &phys,
 					  &length));
 	assert_int_equal(length, 4096);
+	/* No page is in it. */
+	cursor = 0;
+	assert_false(iommuser_pageset_next(
+		set, IOMMUSER_IN(IOMMUSER_PRESERVED) | IOMMUSER_IN(IOMMUSER_VISITED), &cursor, 0,
+		&phys, &length));
 	pageset_free(set);
 }
 

@@ -472,6 +472,28 @@ static void table_pages_must_be_preserved(void **state)
 	fixture_free(fixture);
 }
 
+/* What cannot be marked visited is not walked: nothing would end the walk of a cycle. */
+static void a_table_that_the_set_has_no_room_for_is_not_walked(void **state)
+{
+	struct fixture *fixture = fixture_new(12, IOMMUSER_STAGE_SECOND, 3);
+	u64 far_away = 1ULL << 40;
+
+	(void)state;
+	image_put(fixture->image, fixture->table.top_table, 8, far_away | RW);
+	image_put(fixture->image, far_away, 8, (far_away + 4096) | RW);
+	image_put(fixture->image, far_away + 4096, 8, far_away | RW);
+	pageset_free(fixture->set);
+	fixture->set = pageset_new(1, IOMMUSER_NR_PLANES);
+	assert_int_equal(iommuser_pageset_add(fixture->set, IOMMUSER_PRESERVED,
+					      fixture->table.top_table, 4096),
+			 0);
+	walk(fixture);
+	assert_int_equal(fixture->findings.list[0].phys, far_away);
+	expect_findings(&fixture->findings, "CLOSURE-03");
+	assert_int_equal(fixture->nr_tables, 1);
+	fixture_free(fixture);
+}
+
 static void runs_that_are_not_preserved_name_the_first_page(void **state)
 {
 	struct fixture *fixture = fixture_new(12, IOMMUSER_STAGE_SECOND, 2);
@@ -980,6 +1002,7 @@ int main(void)
 		cmocka_unit_test(each_entry_check_alone),
 		cmocka_unit_test(table_entries_are_checked),
 		cmocka_unit_test(table_pages_must_be_preserved),
+		cmocka_unit_test(a_table_that_the_set_has_no_room_for_is_not_walked),
 		cmocka_unit_test(runs_that_are_not_preserved_name_the_first_page),
 		cmocka_unit_test(unreadable_tables),
 		cmocka_unit_test(cycles_and_sharing_are_reported_once_each),

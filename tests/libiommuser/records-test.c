@@ -394,6 +394,39 @@ static void every_reserved_byte_is_checked(void **state)
 }
 
 /* Rows must lie inside their records and not overlap: the decoder relies on it. */
+static bool has_variants(const struct iommuser_record_layout *layout)
+{
+	u32 i;
+
+	for (i = 0; i < layout->nr_rows; i++)
+		if (layout->rows[i].variant)
+			return true;
+	return false;
+}
+
+/* All bits of all members set: every byte of each field is written, and no other one. */
+static void values_are_cut_to_their_fields(void **state)
+{
+	union iommuser_record record;
+	u8 bytes[MAX_RECORD];
+	u32 i, at, tried = 0;
+
+	(void)state;
+	memset(&record, 0xff, sizeof(record));
+	for (i = 0; i < NR_LAYOUTS; i++) {
+		const struct layout *layout = &layouts[i];
+
+		if (has_variants(&revision_of(layout)->kinds[layout->kind]))
+			continue;
+		memset(bytes, 0, sizeof(bytes));
+		iommuser_encode(revision_of(layout), layout->kind, &record, bytes);
+		for (at = 0; at < MAX_RECORD; at++)
+			assert_int_equal(bytes[at], is_field(layout, at) ? 0xff : 0);
+		tried++;
+	}
+	assert_true(tried >= 6);
+}
+
 static void rows_are_sound(void **state)
 {
 	const struct iommuser_revision *revision;
@@ -504,6 +537,7 @@ int main(void)
 		cmocka_unit_test(fields_are_decoded_from_their_places),
 		cmocka_unit_test(other_members_are_zero),
 		cmocka_unit_test(every_reserved_byte_is_checked),
+		cmocka_unit_test(values_are_cut_to_their_fields),
 		cmocka_unit_test(rows_are_sound),
 		cmocka_unit_test(revisions_are_found_by_name),
 		cmocka_unit_test(unknown_types_have_only_common_fields),

@@ -388,6 +388,324 @@ static void hardware_entries_must_match(void **state)
 	small_free(small);
 }
 
+/* A reference that leads nowhere explains the count that is missing at its target. */
+static void lost_references_are_named_alone(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+
+	(void)state;
+	PUT(small, KIND_ATTACHMENT, small->attachment, DOMAIN, small->domain + 8);
+	expect(small, "REC-08");
+	PUT(small, KIND_ATTACHMENT, small->attachment, DOMAIN, small->domain);
+	PUT(small, KIND_ATTACHMENT, small->attachment, DEVICE, small->domain);
+	expect(small, "REC-09");
+	PUT(small, KIND_ATTACHMENT, small->attachment, DEVICE, small->device);
+	PUT(small, KIND_HWPT, small->hwpt, DOMAIN, 0);
+	expect(small, "REC-08");
+	PUT(small, KIND_HWPT, small->hwpt, DOMAIN, small->domain);
+	expect(small, "");
+	small_free(small);
+}
+
+static void a_deleted_domain_is_not_followed(void **state)
+{
+	struct small *small = small_new("iommu-liveupdate", false);
+
+	(void)state;
+	handover_delete(small->handover, KIND_DOMAIN, small->domain);
+	expect(small, "REC-10");
+	assert_int_equal(small->verify.counts.nr_domains_walked, 0);
+	small_free(small);
+}
+
+static void what_is_deleted_is_zero_and_counts_no_more(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+
+	(void)state;
+	handover_delete(small->handover, KIND_HWPT, small->hwpt);
+	expect(small, "REF-03");
+	PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 1);
+	expect(small, "");
+	PUT(small, KIND_HWPT, small->hwpt, HWPT_TOKEN, 5);
+	expect(small, "REC-19");
+	PUT(small, KIND_HWPT, small->hwpt, HWPT_TOKEN, 0);
+	handover_delete(small->handover, KIND_ATTACHMENT, small->attachment);
+	expect(small, "REF-02 REF-05");
+	small_free(small);
+}
+
+static void put_did(struct small *small, u64 did)
+{
+	PUT(small, KIND_ATTACHMENT, small->attachment, DID, did);
+	image_put(small->handover->image, small->context + 8, 8, did << 8 | 1);
+}
+
+static void domain_ids_are_the_units(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+
+	(void)state;
+	put_did(small, 255);
+	expect(small, "");
+	put_did(small, 256);
+	expect(small, "DID-02");
+	PUT(small, KIND_IOMMU, small->unit, FIRST_DID, DID);
+	put_did(small, DID);
+	expect(small, "");
+	put_did(small, DID - 1);
+	expect(small, "DID-01");
+	small_free(small);
+	small = small_new("iommu-liveupdate", false);
+	PUT(small, KIND_DEVICE, small->device, DID, 65536);
+	expect(small, "DID-02 DID-05");
+	small_free(small);
+}
+
+/* Another device on the domain of the first, 0000:01:03.0. */
+static u64 add_device(struct small *small, u64 did)
+{
+	u64 device = handover_add(small->handover, KIND_DEVICE);
+	u64 context = small->context_table + 0x18 * 16;
+
+	PUT(small, KIND_DEVICE, device, BDF, 0x118);
+	PUT(small, KIND_DEVICE, device, IOMMU, small->unit);
+	PUT(small, KIND_DEVICE, device, DOMAIN, small->domain);
+	PUT(small, KIND_DEVICE, device, DID, did);
+	PUT(small, KIND_IOMMU, small->unit, REF_COUNT, 2);
+	image_put(small->handover->image, context, 8, small->top_table | 1);
+	image_put(small->handover->image, context + 8, 8, did << 8 | 1);
+	return device;
+}
+
+static void devices_of_a_unit_agree(void **state)
+{
+	struct small *small = small_new("iommu-liveupdate", false);
+	u64 device = add_device(small, DID);
+	struct iommuser_finding finding;
+
+	(void)state;
+	expect(small, "");
+	PUT(small, KIND_DEVICE, device, PASID_DIRECTORY, image_alloc(small->handover->image));
+	PUT(small, KIND_DEVICE, device, PASID_ENTRIES, NR_PASIDS);
+	expect(small, "REC-15");
+	small_free(small);
+	small = small_new("iommu-liveupdate", false);
+	device = add_device(small, DID);
+	image_put(small->handover->image, small->context_table + 0x18 * 16 + 8, 8, 9 << 8 | 1);
+	verify(small, true);
+	finding = *find_finding(&small->handover->findings, IOMMUSER_FINDING_DID_ENTRY);
+	assert_int_equal(finding.index, 1);
+	assert_int_equal(finding.phys, device);
+	small_free(small);
+	small = small_new("iommu-liveupdate", false);
+	add_device(small, DID + 1);
+	expect(small, "DID-04");
+	small_free(small);
+}
+
+/* The rest of the devices, and with them of the users, may be in what cannot be reached. */
+static void a_broken_chain_explains_what_is_missing(void **state)
+{
+	struct small *small = small_new("iommu-liveupdate", false);
+
+	(void)state;
+	PUT(small, KIND_IOMMU, small->unit, REF_COUNT, 2);
+	expect(small, "REF-01");
+	image_put(small->handover->image, small->device & ~4095ULL, 8, 0x123);
+	expect(small, "CHAIN-01 CHAIN-16");
+	small_free(small);
+}
+
+static u64 add_unit(struct small *small, u64 token)
+{
+	u64 unit = handover_add(small->handover, KIND_IOMMU);
+
+	PUT(small, KIND_IOMMU, unit, TYPE, 1);
+	PUT(small, KIND_IOMMU, unit, TOKEN, token);
+	PUT(small, KIND_IOMMU, unit, ROOT_TABLE, image_alloc(small->handover->image));
+	return unit;
+}
+
+/* A unit without devices counts as one with one user. */
+static void units_have_tokens_of_their_own(void **state)
+{
+	struct small *small = small_new("iommu-liveupdate", false);
+	u64 unit = add_unit(small, 0xfed91000);
+
+	(void)state;
+	expect(small, "");
+	PUT(small, KIND_IOMMU, unit, TOKEN, 0xfed90000);
+	expect(small, "REC-05");
+	small_free(small);
+}
+
+static void hwpts_are_told_apart_by_both_tokens(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+	u64 hwpt = handover_add(small->handover, KIND_HWPT);
+
+	(void)state;
+	PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 3);
+	PUT(small, KIND_HWPT, hwpt, DOMAIN, small->domain);
+	PUT(small, KIND_HWPT, hwpt, IOMMUFD_TOKEN, 0x5000);
+	expect(small, "");
+	PUT(small, KIND_HWPT, hwpt, IOMMUFD_TOKEN, 0);
+	expect(small, "REC-18");
+	PUT(small, KIND_HWPT, hwpt, HWPT_TOKEN, 1);
+	expect(small, "");
+	small_free(small);
+}
+
+/* What mix64() makes @x of. */
+static u64 unmix64(u64 x)
+{
+	x ^= x >> 32;
+	x *= 0xf1de83e19937733dULL;
+	return x ^ x >> 32;
+}
+
+/* Two hwpts share a key, and the second takes the place of a third that shares its hwpt_token. */
+static void hwpts_that_share_a_key_are_told_apart(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+	u64 second = handover_add(small->handover, KIND_HWPT);
+	u64 third = handover_add(small->handover, KIND_HWPT);
+	u64 seed, key, token;
+
+	(void)state;
+	verify(small, false);
+	seed = small->handover->graph.hwpts.seed;
+	findings_init(&small->handover->findings);
+	key = mix64(mix64(0x1000 ^ seed) + 1);
+	token = unmix64(key) - mix64(0x2000 ^ seed);
+	PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 4);
+	PUT(small, KIND_HWPT, second, DOMAIN, small->domain);
+	PUT(small, KIND_HWPT, third, DOMAIN, small->domain);
+	PUT(small, KIND_HWPT, small->hwpt, IOMMUFD_TOKEN, 0x1000);
+	PUT(small, KIND_HWPT, small->hwpt, HWPT_TOKEN, 1);
+	PUT(small, KIND_HWPT, second, IOMMUFD_TOKEN, 0x2000);
+	PUT(small, KIND_HWPT, second, HWPT_TOKEN, token);
+	PUT(small, KIND_HWPT, third, IOMMUFD_TOKEN, unmix64(unmix64(key + 1) - token) ^ seed);
+	PUT(small, KIND_HWPT, third, HWPT_TOKEN, token);
+	expect(small, "");
+	assert_int_equal(small->handover->graph.hwpts.seed, seed);
+	PUT(small, KIND_HWPT, third, IOMMUFD_TOKEN, 0x2000);
+	expect(small, "REC-18");
+	small_free(small);
+}
+
+static void page_tables_are_held_against_their_record(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+	struct image *image = small->handover->image;
+	u64 middle = image_get(image, small->top_table, 8);
+
+	(void)state;
+	PUT(small, KIND_DOMAIN, small->domain, NR_TABLE_PAGES, 4);
+	expect(small, "PT-09");
+	PUT(small, KIND_DOMAIN, small->domain, NR_TABLE_PAGES, 2);
+	expect(small, "PT-09");
+	PUT(small, KIND_DOMAIN, small->domain, NR_TABLE_PAGES, 3);
+	PUT(small, KIND_DOMAIN, small->domain, PAGE_SIZE_BITMAP, 1 << 21);
+	expect(small, "PT-12");
+	PUT(small, KIND_DOMAIN, small->domain, PAGE_SIZE_BITMAP, 1 << 12);
+	/* Tables behind an entry that is not followed are not missing. */
+	image_put(image, small->top_table, 8, 1ULL << 47 | 3);
+	expect(small, "PT-08");
+	/* An entry that permits nothing hides what is behind it. */
+	image_put(image, small->top_table, 8, middle & ~3ULL);
+	expect(small, "PT-07 PT-09");
+	image_put(image, small->top_table, 8, middle);
+	expect(small, "");
+	small_free(small);
+}
+
+static void the_narrowest_unit_bounds_addresses(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+	struct image *image = small->handover->image;
+	u64 unit = add_unit(small, 0xfed91000);
+	u64 middle = image_get(image, small->top_table, 8) & ~4095ULL;
+	u64 leaves = image_get(image, middle, 8) & ~4095ULL;
+
+	(void)state;
+	PUT(small, KIND_IOMMU, unit, MODE, 1);
+	PUT(small, KIND_IOMMU, unit, HOST_ADDRESS_WIDTH, 40);
+	PUT(small, KIND_IOMMU, unit, CAP, 2);
+	PUT(small, KIND_IOMMU, unit, FIRST_DID, 2);
+	PUT(small, KIND_IOMMU, unit, DID_LIMIT, 256);
+	expect(small, "");
+	image_put(image, leaves, 8, 1ULL << 33 | 3);
+	expect(small, "CLOSURE-04");
+	PUT(small, KIND_IOMMU, unit, HOST_ADDRESS_WIDTH, 33);
+	expect(small, "PT-08");
+	small_free(small);
+}
+
+static void an_alias_has_the_whole_entry_of_its_device(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+	struct image *image = small->handover->image;
+	u64 alias = handover_add(small->handover, KIND_ALIAS);
+
+	(void)state;
+	PUT(small, KIND_ALIAS, alias, BDF, 0x111);
+	PUT(small, KIND_ALIAS, alias, DEVICE, small->device);
+	PUT(small, KIND_ALIAS, alias, TYPE, 1);
+	PUT(small, KIND_DEVICE, small->device, REF_COUNT, 2);
+	image_put(image, small->context + 16, 8, small->top_table | 1);
+	image_put(image, small->context + 24, 8, DID << 8 | 1);
+	expect(small, "");
+	image_put(image, small->context + 24, 8, (DID + 1) << 8 | 1);
+	expect(small, "VTD-18");
+	small_free(small);
+}
+
+static void pasid_entries_are_held_against_attachments(void **state)
+{
+	struct small *small = small_new("iommuser-v1", true);
+	struct image *image = small->handover->image;
+	u64 entry = small->pasid_table + 64 * 5;
+	u64 attachment;
+
+	(void)state;
+	image_put(image, small->pasid_table + 16, 8, 1 << 12);
+	expect(small, "VTD-15"); /* a first-stage table in a second-stage entry */
+	image_put(image, small->pasid_table + 16, 8, 0);
+	image_put(image, entry + 8, 8, DID);
+	expect(small, "VTD-15"); /* not present, and not empty */
+	image_put(image, entry + 8, 8, 0);
+	attachment = handover_add(small->handover, KIND_ATTACHMENT);
+	PUT(small, KIND_ATTACHMENT, attachment, DEVICE, small->device);
+	PUT(small, KIND_ATTACHMENT, attachment, DOMAIN, small->domain);
+	PUT(small, KIND_ATTACHMENT, attachment, DID, DID);
+	PUT(small, KIND_ATTACHMENT, attachment, PASID, 5);
+	PUT(small, KIND_ATTACHMENT, attachment, ATTACHMENT_FLAGS, 1);
+	PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 3);
+	PUT(small, KIND_DEVICE, small->device, REF_COUNT, 2);
+	expect(small, "VTD-11");
+	image_put(image, entry, 8, small->top_table | 2 << 6 | 1 << 2 | 1);
+	image_put(image, entry + 8, 8, DID);
+	expect(small, "");
+	/* Without PASIDE, no request with a PASID gets there. */
+	image_put(image, small->context, 8, small->directory | 1);
+	expect(small, "VTD-11");
+	small_free(small);
+}
+
+static void only_the_records_directory_is_followed(void **state)
+{
+	struct small *small = small_new("iommuser-v1", true);
+
+	(void)state;
+	PUT(small, KIND_DEVICE, small->device, PASID_DIRECTORY,
+	    image_alloc(small->handover->image));
+	expect(small, "VTD-08");
+	assert_int_equal(small->verify.counts.nr_pasid_entries, 0);
+	small_free(small);
+}
+
 /* Verify with a record in each state: the findings are there until it has left. */
 static void expect_until(struct small *small, const char *codes, enum iommuser_state *state)
 {
@@ -616,8 +934,8 @@ static const void *cheap_map(void *ctx, u64 phys, u64 length)
 	struct image *image = ctx;
 
 	assert_true(length <= 4096 - phys % 4096);
-	if (++image->calls > 3000000)
-		fail_msg("the walk of one domain does not end");
+	if (++image->calls > 10000000)
+		fail_msg("the walk does not end");
 	return image_page(image, phys) + phys % 4096;
 }
 
@@ -637,12 +955,19 @@ static void expect_bounded_walk(bool loop)
 	}
 	PUT(small, KIND_DOMAIN, small->domain, TOP_LEVEL, 4);
 	PUT(small, KIND_DOMAIN, small->domain, INPUT_WIDTH, 57);
+	/* Another domain, on the same tables. */
+	table = handover_add(small->handover, KIND_DOMAIN);
+	PUT(small, KIND_DOMAIN, table, STAGE, 2);
+	PUT(small, KIND_DOMAIN, table, TOP_TABLE, small->top_table);
+	PUT(small, KIND_DOMAIN, table, TOP_LEVEL, 4);
+	PUT(small, KIND_DOMAIN, table, OUTPUT_WIDTH, 46);
 	image_put(image, small->context + 8, 8, DID << 8 | 3);
 	image->env.map = cheap_map;
 	small->handover->findings.reporter.ctx = &count;
 	small->handover->findings.reporter.report = ignore_finding;
 	verify(small, false);
 	assert_true(count > 0);
+	assert_in_range(small->verify.counts.nr_table_pages, loop ? 2 : 1 << 20, 1 << 20);
 	small_free(small);
 }
 
@@ -659,6 +984,33 @@ static void shared_tables_end_without_a_set(void **state)
 	expect_bounded_walk(false);
 }
 
+/* The bound is one for all PASID tables of a handover. */
+static void shared_pasid_tables_end_without_a_set(void **state)
+{
+	const u64 directory = 0x50000000, entries = 1 << 14;
+	struct small *small = devices_on_one_directory(5);
+	struct image *image = small->handover->image;
+	u64 count = 0, i;
+
+	(void)state;
+	for (i = 0; i < entries; i++)
+		image_put(image, directory + 8 * i, 8, small->pasid_table | 1);
+	for (i = 0; i < 5; i++) {
+		u64 device = small->device + i * small->handover->arrays[KIND_DEVICE].record_size;
+
+		PUT(small, KIND_DEVICE, device, PASID_DIRECTORY, directory);
+		PUT(small, KIND_DEVICE, device, PASID_ENTRIES, entries * 64);
+		image_put(image, small->context + 32 * i, 8, directory | 7 << 9 | 8 | 1);
+	}
+	image->env.map = cheap_map;
+	small->handover->findings.reporter.ctx = &count;
+	small->handover->findings.reporter.report = ignore_finding;
+	verify(small, false);
+	assert_true(count > 0);
+	assert_int_equal(small->verify.counts.nr_pasid_tables, 1 << 16);
+	small_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -671,6 +1023,20 @@ int main(void)
 		cmocka_unit_test(findings_name_the_position),
 		cmocka_unit_test(a_wrong_index_is_named_by_position),
 		cmocka_unit_test(hardware_entries_must_match),
+		cmocka_unit_test(lost_references_are_named_alone),
+		cmocka_unit_test(a_deleted_domain_is_not_followed),
+		cmocka_unit_test(what_is_deleted_is_zero_and_counts_no_more),
+		cmocka_unit_test(domain_ids_are_the_units),
+		cmocka_unit_test(devices_of_a_unit_agree),
+		cmocka_unit_test(a_broken_chain_explains_what_is_missing),
+		cmocka_unit_test(units_have_tokens_of_their_own),
+		cmocka_unit_test(hwpts_are_told_apart_by_both_tokens),
+		cmocka_unit_test(hwpts_that_share_a_key_are_told_apart),
+		cmocka_unit_test(page_tables_are_held_against_their_record),
+		cmocka_unit_test(the_narrowest_unit_bounds_addresses),
+		cmocka_unit_test(an_alias_has_the_whole_entry_of_its_device),
+		cmocka_unit_test(pasid_entries_are_held_against_attachments),
+		cmocka_unit_test(only_the_records_directory_is_followed),
 		cmocka_unit_test(tables_of_what_has_left_are_not_checked),
 		cmocka_unit_test(tables_that_are_missing_are_incomplete),
 		cmocka_unit_test(metadata_that_is_mapped_is_reported),
@@ -679,6 +1045,7 @@ int main(void)
 		cmocka_unit_test(the_mapped_check_is_linear),
 		cmocka_unit_test(a_table_in_itself_ends_without_a_set),
 		cmocka_unit_test(shared_tables_end_without_a_set),
+		cmocka_unit_test(shared_pasid_tables_end_without_a_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1314,6 +1314,28 @@ static void corrupt_records_are_refused(void **state)
 	leave(next);
 }
 
+/* Nobody has looked at the tables before: the record's count bounds the walk. */
+static void more_tables_than_recorded_are_not_taken(void **state)
+{
+	struct next *next = arrive(WORLD_FULL, 12);
+	const struct world_domain *domain = &next->world->domains[0];
+	u8 *record = sim_bytes(next->sim, domain->handle.phys);
+
+	(void)state;
+	assert_in_range(domain->nr_tables, 2, 255);
+	record[56]--;
+	reseal(next->sim, domain->handle.phys & ~0xfffULL, false);
+	free(next->arrival);
+	next->arrival = sim_snapshot(next->sim);
+	ready(next, IOMMUSER_LEVEL_RECORDS);
+	assert_int_equal(claim_domain(next, 0), -IOMMUSER_ENOSPC);
+	expect_nothing_taken(next);
+	assert_int_equal(claim_domain(next, 1), 0);
+	iommuser_restore_abort(&next->machine);
+	expect_nothing_taken(next);
+	leave(next);
+}
+
 static void corrupt_tables_are_refused(void **state)
 {
 	struct next *next = arrive(WORLD_FULL, 12);
@@ -1410,6 +1432,7 @@ int main(void)
 		cmocka_unit_test(finish_wants_every_domain_gone),
 		cmocka_unit_test(abort_gives_nothing_back_that_was_handed_over),
 		cmocka_unit_test(corrupt_records_are_refused),
+		cmocka_unit_test(more_tables_than_recorded_are_not_taken),
 		cmocka_unit_test(corrupt_tables_are_refused),
 		cmocka_unit_test(a_page_that_was_not_preserved_is_missed),
 	};
