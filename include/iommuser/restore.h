@@ -161,7 +161,8 @@ u64 iommuser_restore_count(const struct iommuser_restore *restore, u32 kind);
  *	did of requests without PASID, also where the revision keeps them elsewhere
  *
  * Return: 0; -IOMMUSER_ENOENT for a record that is deleted, or stale, or not
- * there; -IOMMUSER_EINVAL when the machine is not validated.
+ * there; -IOMMUSER_EUNMAPPED for one that cannot be read any more;
+ * -IOMMUSER_EINVAL when the machine is not validated.
  */
 int iommuser_restore_read(const struct iommuser_restore *restore, u32 kind, u64 position,
 			  union iommuser_record *record);
