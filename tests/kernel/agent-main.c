@@ -26,8 +26,8 @@ static struct object objects[AGENT_OBJECTS];
 static int port = -1;
 
 static const struct command *const tables[] = {
-	memory_commands, iommufd_commands, pci_commands,     luo_commands,
-	kexec_commands,	 file_commands,	   process_commands, storm_commands,
+	memory_commands, iommufd_commands, pci_commands,   luo_commands,  kexec_commands,
+	file_commands,	 process_commands, storm_commands, fuzz_commands,
 };
 
 void reply(struct call *call, const char *format, ...)

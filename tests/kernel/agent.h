@@ -70,6 +70,7 @@ extern const struct command kexec_commands[];
 extern const struct command file_commands[];
 extern const struct command process_commands[];
 extern const struct command storm_commands[];
+extern const struct command fuzz_commands[];
 
 void reply(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void reply_hex(struct call *call, const void *bytes, size_t length);
