@@ -16,7 +16,6 @@ struct look {
 	const struct iommuser_graph *graph;
 	const struct iommuser_revision *revision;
 	const u8 *bitmap;
-	bool disabled; /* some entry of a page table is neither empty nor present: a warning */
 	u8 used[MEMORY_FRAMES];
 };
 
@@ -224,9 +223,9 @@ UNTRACED static u64 look_at_tables(struct look *look, const struct iommuser_doma
 			continue;
 		}
 		word = word_at(look, path[level].table + 8ULL * path[level].index++);
-		if (!(word & present)) {
-			look->disabled |= word && level;
-		} else if (level && !(word & 0x80)) {
+		if (!(word & present))
+			continue;
+		if (level && !(word & 0x80)) {
 			enter(look, &path[--level], word & ADDRESS, leaves);
 			count++;
 		} else if (leaves) {
@@ -396,9 +395,8 @@ static void check_domains(struct look *look)
 	for (position = 0; position < count; position++) {
 		if (!read_live(look, IOMMUSER_KIND_DOMAIN, position, &record))
 			continue;
-		look->disabled = false;
 		tables = look_at_tables(look, domain, false);
-		require(tables == domain->nr_table_pages || look->disabled, "%llu of %llu tables",
+		require(tables == domain->nr_table_pages, "%llu of %llu tables",
 			(unsigned long long)tables, (unsigned long long)domain->nr_table_pages);
 	}
 	for (position = 0; position < count; position++)
