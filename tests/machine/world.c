@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PRESENT 1ULL
+#define PASID_ENABLE (1ULL << 3) /* of a scalable context entry */
 #define LEGACY_TOKEN 0xfed90000ULL
 #define SCALABLE_TOKEN 0xfed91000ULL
 /* 65536 domain ids (ND = 6), and bits that say nothing here. */
@@ -159,7 +160,8 @@ static void write_context(struct world *world, const struct world_device *device
 	assert_int_equal(get(world->sim, entry), 0);
 	if (world->units[device->unit].scalable) {
 		put(world->sim, entry,
-		    device->request.device.pasid_directory | PRESENT | (u64)size << 9);
+		    device->request.device.pasid_directory | PASID_ENABLE | (u64)size << 9 |
+			    PRESENT);
 	} else {
 		put(world->sim, entry, domain->top_table | PRESENT);
 		put(world->sim, entry + 8, (domain->top_level - 1) | (u64)device->request.did << 8);
