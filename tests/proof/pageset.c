@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Proves of a page set of CHUNKS chunks, after a range of up to MOST_PAGES pages was
- * added and a page visited, anywhere below 2^CHUNK_BITS chunks of memory and across
- * the borders of words and chunks: it says that a range is contained exactly when each of
- * its pages is one of these, and names the first that is missing; visiting says whether
- * the page was there; another plane stays empty; ranges that end beyond 2^52 are
- * refused; without room for a chunk nothing but the pages before it is added. Of
- * the layout: iommuser_pageset_init() takes exactly the memory that
- * iommuser_pageset_size() asks for, for each number of planes. Checks S1 S3 S6.
+ * Proves of a page set of one chunk, after a range of up to MOST_PAGES pages was added and a
+ * page visited, among the first WORDS words of CHUNKS chunks, across the borders of words:
+ * it says that a range is contained exactly when each of its pages is one of these,
+ * and names the first that is missing; visiting says whether the page was there;
+ * another plane stays empty; what needs another chunk finds no room and changes
+ * nothing; ranges that end beyond 2^52 are refused. Of the layout, for up to two chunks:
+ * iommuser_pageset_init() takes exactly the memory that iommuser_pageset_size() asks for,
+ * for each number of planes. Checks S1 S3 S6.
  *
  * Sources: pageset.c
- * Unwind: 3 find_entry.0:4 check_layout.0:5 iommuser_pageset_init.0:5
+ * Unwind: 5
  * Cases: CHECK=check_layout CHECK=check_contents CHECK=check_refusal
  */
 #include <iommuser/pageset.h>
@@ -18,15 +18,17 @@
 #include "internal.h"
 #include "proof.h"
 
-#define CHUNKS 2
-#define CHUNK_BITS 2
-#define MOST_PAGES 2
-/* Directory entries of a set of 2 chunks. */
+#define CHUNKS 4
+#define WORDS 3
+#define MOST_PAGES 3
+#define MOST_LAID_OUT 2
+/* Directory entries of a set of 1 or 2 chunks. */
 #define ENTRIES 16
 
 static struct iommuser_chunk directory[ENTRIES];
-static u64 chunks[CHUNKS];
-static u64 preserved[CHUNKS * IOMMUSER_CHUNK_WORDS], visited[CHUNKS * IOMMUSER_CHUNK_WORDS];
+static u64 chunks[1];
+/* Only these may be touched. */
+static u64 preserved[WORDS], visited[WORDS];
 
 /* As iommuser_pageset_init() leaves it, but each array an object of its own. */
 static void make_set(struct iommuser_pageset *set)
@@ -37,20 +39,18 @@ static void make_set(struct iommuser_pageset *set)
 	set->chunks = chunks;
 	set->planes[IOMMUSER_PRESERVED] = preserved;
 	set->planes[IOMMUSER_VISITED] = visited;
-	set->max_chunks = CHUNKS;
+	set->max_chunks = 1;
 }
 
-static u64 any_address(void)
+/* A range of pages among those that have a bit here. */
+static void any_range(u64 *phys, u64 *length)
 {
-	return nondet_u64() & ((1ULL << (IOMMUSER_CHUNK_SHIFT + CHUNK_BITS)) - 1);
-}
+	u64 chunk = nondet_u64(), offset = nondet_u64();
 
-static u64 any_length(void)
-{
-	u64 length = nondet_u64();
-
-	assume(length <= MOST_PAGES * 4096);
-	return length;
+	*length = nondet_u64();
+	assume(chunk < CHUNKS && *length <= MOST_PAGES * 4096);
+	assume(offset < WORDS * 64 * 4096 && *length <= WORDS * 64 * 4096 - offset);
+	*phys = (chunk << IOMMUSER_CHUNK_SHIFT) + offset;
 }
 
 /* Is the page of @at one of those of [phys, phys + length)? */
@@ -61,34 +61,33 @@ static bool touches(u64 phys, u64 length, u64 at)
 
 static void check_contents(void)
 {
-	u64 phys = any_address(), length = any_length(), page = any_address();
-	u64 asked = any_address(), asked_length = any_length(), missing = 0, at;
+	u64 phys, length, page, asked, asked_length, missing = 0, at = nondet_u64();
 	struct iommuser_pageset set = { 0 };
-	bool contained;
 	int error;
 
+	any_range(&phys, &length);
+	any_range(&page, &asked_length);
+	any_range(&asked, &asked_length);
 	make_set(&set);
-	error = iommuser_pageset_add(&set, IOMMUSER_PRESERVED, phys, length);
-	prove(!error, "a range of two chunks at most has room");
+	prove(!iommuser_pageset_add(&set, IOMMUSER_PRESERVED, phys, length), "there is room");
 	error = iommuser_pageset_visit(&set, IOMMUSER_PRESERVED, page);
-	prove(error == (touches(phys, length, page) ? 1 : 0) || error == -IOMMUSER_ENOSPC,
-	      "a visit says whether the page was there");
 	if (error == -IOMMUSER_ENOSPC) {
 		reach("no room for another chunk");
-		prove(!touches(phys, length, page), "room for what is there");
+		prove(length && page >> 27 != phys >> 27, "no room only for another chunk");
 		page = phys;
-		assume(length);
+	} else {
+		prove(error == (touches(phys, length, page) ? 1 : 0),
+		      "a visit says what was there");
 	}
-	contained =
-		iommuser_pageset_contains(&set, IOMMUSER_PRESERVED, asked, asked_length, &missing);
-	at = nondet_u64();
-	if (contained) {
+	prove(set.nr_chunks == 1, "one chunk");
+	if (iommuser_pageset_contains(&set, IOMMUSER_PRESERVED, asked, asked_length, &missing)) {
 		if (touches(asked, asked_length, at))
 			prove(touches(phys, length, at) || at >> 12 == page >> 12,
 			      "only what was added is contained");
-		if (asked_length > 4096 && asked >> 27 != (asked + asked_length) >> 27)
-			reach("pages of two chunks");
+		if (asked_length > 8192 && asked >> 18 != (asked + asked_length) >> 18)
+			reach("pages of two words");
 	} else {
+		reach("a page is missing");
 		prove(touches(asked, asked_length, missing) && !touches(phys, length, missing) &&
 			      missing >> 12 != page >> 12,
 		      "a page that is missing is not there");
@@ -121,14 +120,15 @@ static void check_refusal(void)
 
 static void check_layout(void)
 {
-	static u64 memory[ENTRIES * 2 + CHUNKS * (1 + IOMMUSER_NR_PLANES * IOMMUSER_CHUNK_WORDS)];
+	static u64 memory[ENTRIES * 2 +
+			  MOST_LAID_OUT * (1 + IOMMUSER_NR_PLANES * IOMMUSER_CHUNK_WORDS)];
 	u64 size = nondet_u64(), chunks_wanted = nondet_u64(), need;
 	struct iommuser_pageset set;
 	u32 planes = nondet_u32(), i;
 	u64 *end = (u64 *)memory;
 	int error;
 
-	assume(chunks_wanted <= CHUNKS && size <= sizeof(memory));
+	assume(chunks_wanted <= MOST_LAID_OUT && size <= sizeof(memory));
 	need = iommuser_pageset_size(chunks_wanted, planes);
 	prove(!need == (!chunks_wanted || !planes || planes > IOMMUSER_NR_PLANES), "a size");
 	error = iommuser_pageset_init(&set, memory, size, chunks_wanted, planes);

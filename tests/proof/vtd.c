@@ -2,7 +2,7 @@
 /*
  * Proves of the decoders of VT-d entries, for tables anywhere with any bytes, which may
  * even change from one call of map() to the next, and with any page missing: at most
- * two calls of map(), each within a table's 4 KiB and below 2^52, for exactly an entry;
+ * two calls of map(), each below 2^52 and for exactly the entry that the hardware reads;
  * results are documented ones; fields are within the widths that the hardware gives
  * them; a table's address is a multiple of 4096; an iteration goes forward and says
  * 1 only with an entry that is present. Checks S1 S2 S3 S6 S8.
@@ -22,15 +22,24 @@
 #define LAST 3
 
 static u32 nr_calls;
+/* What was asked for, and the first answer. */
+static u64 asked[2];
+static u64 *answer;
 
 static const void *map(void *ctx, u64 phys, u64 length)
 {
+	u64 *bytes;
+
 	(void)ctx;
 	prove(phys < 1ULL << 52 && phys % 4096 + length <= 4096, "within a table, below 2^52");
 	prove(length == 8 || length == 16 || length == 32 || length == 64, "one entry");
 	prove(!(phys & (length - 1)), "aligned to the entry's size");
-	nr_calls++;
-	return nondet_bool() ? malloc(length) : NULL;
+	if (nr_calls < ARRAY_SIZE(asked))
+		asked[nr_calls] = phys;
+	bytes = nondet_bool() ? malloc(length) : NULL;
+	if (!nr_calls++)
+		answer = bytes;
+	return bytes;
 }
 
 static struct iommuser_env env = { .map = map };
@@ -63,6 +72,17 @@ static void check_context(void)
 	prove(!context.present || context.table_present, "present only with a table of contexts");
 	prove(!SCALABLE || (!context.translation_type && !context.did),
 	      "no fields of legacy mode in scalable mode");
+	if (nr_calls)
+		prove(asked[0] == tables.root_table + (bdf >> 8) * 16, "the root entry of the bus");
+	if (nr_calls == 2) {
+		/* In scalable mode each half of a bus has its own table. */
+		u64 word = answer[SCALABLE && bdf & 0x80 ? 1 : 0];
+		u32 slot = SCALABLE ? bdf & 0x7f : bdf & 0xff;
+
+		prove(word & 1, "a table that is present");
+		prove(asked[1] == (word & ~0xfffULL) + slot * (SCALABLE ? 32 : 16),
+		      "the requester's entry of it");
+	}
 	if (!result && context.present)
 		reach("a context entry");
 	if (result == -IOMMUSER_EUNMAPPED && context.table_present)
@@ -124,6 +144,11 @@ static void check_pasid(void)
 		      entry.first_stage_mode < 4,
 	      "fields of a PASID entry");
 	prove(entry.first_stage % 4096 == 0 && entry.second_stage % 4096 == 0, "tables");
+	if (nr_calls)
+		prove(asked[0] == directory.phys + pasid / 64 * 8, "the directory's entry");
+	if (nr_calls == 2)
+		prove(answer[0] & 1 && asked[1] == (answer[0] & ~0xfffULL) + pasid % 64 * 64,
+		      "the PASID's entry of a table that is present");
 	if (!result && entry.present)
 		reach("a PASID entry");
 }
