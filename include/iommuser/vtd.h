@@ -52,7 +52,7 @@ struct iommuser_vtd_root_entry {
 
 /**
  * struct iommuser_vtd_context - a decoded context entry (9.3, 9.4)
- * @phys: physical address of the entry, 0 when there is no table for it
+ * @phys: physical address of the entry where @table_present, else 0
  * @low: low quadword
  * @high: next quadword
  * @table_present: there is a table for it, readable or not
