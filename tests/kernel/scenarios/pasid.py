@@ -4,6 +4,7 @@
 The kernel is told to take edu for a device that has, which gives its PASIDs entries in the
 hardware's tables: those are looked at. Requests without PASID, which edu does, go on meanwhile.
 """
+import re
 import struct
 
 import preserving
@@ -20,6 +21,8 @@ SHARING = 5
 APART = 0x1234
 APART_TOKEN = preserving.HWPT_TOKEN + 1
 PAGE_MASK = (1 << 52) - 4096
+# PASIDE of a scalable context entry
+PASID_ENABLE = 1 << 3
 
 
 def start(lab, *kernels):
@@ -69,6 +72,15 @@ def leads_to(entry):
     return entry[1] & 0xffff, entry[2 if first_stage else 0] & PAGE_MASK
 
 
+def enable_pasids(lab, vm, gdb):
+    """What Linux sets in the context entry of a device with the capability, which edu lacks."""
+    unit, = preserving.show(lab, vm.dump("without.elf"))["iommus"]
+    bus, device, function = (int(word, 16) for word in re.split("[:.]", EDU)[1:])
+    context = gdb.read_u64(int(unit["root_table"], 0) + 16 * bus) & PAGE_MASK
+    entry = context + 32 * (8 * device + function)
+    gdb.write_u64(entry, gdb.read_u64(entry) | PASID_ENABLE)
+
+
 def cross(lab, vm, guest):
     """Preserve and jump; returns where the PASID directory is, and the entries in it."""
     mark_all(vm, guest)
@@ -76,6 +88,7 @@ def cross(lab, vm, guest):
     preserving.preserve(vm, guest)
     vm.kexec()
     gdb = vm.jump_stopped()
+    enable_pasids(lab, vm, gdb)
     image = vm.dump("jump.elf")
     shown = preserving.show(lab, image)
     device, = shown["devices"]
