@@ -129,7 +129,7 @@ static bool open_kernel(const void *bytes, size_t size, struct facts *facts)
 	facts->result = kernel_open(&kernel, path, message, sizeof(message));
 	limit_memory(0);
 	require(facts->result == KERNEL_OK || facts->result == KERNEL_UNREADABLE, "%u",
-		facts->result);
+		(u32)facts->result);
 	if (facts->result == KERNEL_OK) {
 		check_kernel(&kernel, facts);
 		plain = is_plain(&kernel);
@@ -218,7 +218,7 @@ static void check_stream(const u8 *bytes, size_t size, enum kernel_compression c
 	limit_memory(LIMIT + ((size_t)512 << 20));
 	result = kernel_decompress(compression, bytes, size, &used, &out, LIMIT, message,
 				   sizeof(message));
-	require(result == KERNEL_OK || result == KERNEL_UNREADABLE, "%u", result);
+	require(result == KERNEL_OK || result == KERNEL_UNREADABLE, "%u", (u32)result);
 	require(result == KERNEL_OK || message[0], "refused without words");
 	require(kernel_decompress(compression, bytes, size, &used_again, &again, LIMIT, message,
 				  sizeof(message)) == result,

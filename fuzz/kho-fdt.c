@@ -100,7 +100,7 @@ static void take_property(struct node *node, const char *name, struct property p
  */
 static void read_tree(const u8 *fdt)
 {
-	const u8 *at = fdt + get_be32(fdt + 8), *strings = fdt + get_be32(fdt + 12);
+	const u8 *at = fdt + get_be32(fdt + 8), *names = fdt + get_be32(fdt + 12);
 	struct property property;
 	struct node *node = NULL;
 	int depth = 0;
@@ -132,7 +132,7 @@ static void read_tree(const u8 *fdt)
 		} else if (token == FDT_PROP) {
 			property = (struct property){ at + 8, get_be32(at) };
 			if (node)
-				take_property(node, (const char *)strings + get_be32(at + 4),
+				take_property(node, (const char *)names + get_be32(at + 4),
 					      property);
 			at += 8 + ((property.length + 3) & ~3U);
 		} else {

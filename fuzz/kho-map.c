@@ -451,7 +451,7 @@ static void check_pages(const struct kho *kho, struct source *source)
 		answer = kho_preserves_page(kho, source, phys);
 		if (naive.complete)
 			require(answer == (found ? KHO_YES : KHO_NO), "%#llx: %u",
-				(unsigned long long)phys, answer);
+				(unsigned long long)phys, (u32)answer);
 	}
 }
 
