@@ -11,17 +11,12 @@ set -euo pipefail
 
 cache=${IOMMUSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/iommuser}
 suite=${LAB_QEMU_SUITE:-trixie}
-keyring=${LAB_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 skip() { say "$*"; exit 77; }
 
-# First archive that calls itself Debian, leaving out the security archive and third parties.
-debian_site() {
-	# shellcheck disable=SC2016 # these variables are apt's
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' |
-		awk -F'|' '$1 == "Debian" && $2 == "Debian" && !found { print $3; found = 1 }'
-}
+# shellcheck source=scripts/debian-suite.sh
+. "$(dirname "$(realpath "$0")")/../../scripts/debian-suite.sh"
 
 print_command() {
 	local root=$1
@@ -59,31 +54,14 @@ if usable "$root"; then
 	exit 0
 fi
 
-[ -r "$keyring" ] || skip "no Debian archive keyring at $keyring"
-site=$(debian_site)
-[ -n "$site" ] || skip "apt knows no Debian archive (has 'apt-get update' run?)"
-
+debian_site
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$site" "$suite" > "$work/sources.list"
-touch "$work/status"
-apt=(apt-get -qq -y
-	-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
-	-o Dir::Etc::PreferencesParts=/dev/null -o "Dir::State::status=$work/status"
-	-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1
-	-o "APT::Sandbox::User=$(id -un)")
-
-"${apt[@]}" update >&2 || skip "the suite $suite can't be read"
-"${apt[@]}" --no-install-recommends --download-only install qemu-system-x86 >&2 ||
+private_apt "$work" "$suite"
+apt-get "${apt[@]}" update >&2 || skip "the suite $suite can't be read"
+apt-get "${apt[@]}" -y --no-install-recommends --download-only install qemu-system-x86 >&2 ||
 	skip "the packages of $suite's QEMU can't be had"
 
-rm -rf "$root.part" "$root"
-mkdir "$root.part"
-for deb in "$work"/cache/archives/*.deb; do
-	dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$root.part" --keep-directory-symlink
-done
-touch "$root.part/.unpacked"
-mv "$root.part" "$root"
+unpack_packages "$work" "$root"
 usable "$root" || { say "$suite's QEMU doesn't run here, or has no first-stage translation"; exit 1; }
 print_command "$root"

@@ -4,15 +4,13 @@
 #
 # usage: linux-source.sh [DIR]
 #   DIR defaults to the lab's cache directory. The newest version in $LAB_LINUX_VERSIONS wins.
-#   The newer Debian suites ($LAB_SUITES) are read through a private apt configuration that takes
-#   its mirror from the machine's own one, whose package lists and sources are left alone.
+#   The newer Debian suites are $LAB_SUITES.
 # exit: 0 path printed, 77 no suite offers a supported version, 2 wrong usage, 1 anything else
 set -euo pipefail
 
 cache=${IOMMUSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/iommuser}
 versions=${LAB_LINUX_VERSIONS:-7.3 7.2}
 suites=${LAB_SUITES:-trixie-backports forky sid}
-keyring=${LAB_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 skip() { say "$*"; exit 77; }
@@ -20,20 +18,8 @@ skip() { say "$*"; exit 77; }
 # The tree counts as complete only when its stamp is there: unpacking can be interrupted.
 unpacked() { [ -e "$1/.unpacked" ]; }
 
-# First archive that calls itself Debian, leaving out the security archive and third parties.
-debian_site() {
-	# shellcheck disable=SC2016 # these variables are apt's
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' |
-		awk -F'|' '$1 == "Debian" && $2 == "Debian" && !found { print $3; found = 1 }'
-}
-
-write_sources() {
-	local site=$1 file=$2 suite
-
-	for suite in $suites; do
-		printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$site" "$suite"
-	done > "$file"
-}
+# shellcheck source=scripts/debian-suite.sh
+. "$(dirname "$(realpath "$0")")/../../scripts/debian-suite.sh"
 
 unpack() {
 	local deb=$1 version=$2 dest=$3 part=$3.part
@@ -62,25 +48,16 @@ for version in $versions; do
 	fi
 done
 
-[ -r "$keyring" ] || skip "no Debian archive keyring at $keyring"
-site=$(debian_site)
-[ -n "$site" ] || skip "apt knows no Debian archive (has 'apt-get update' run?)"
-
+debian_site
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-write_sources "$site" "$work/sources.list"
-apt=(apt-get -qq
-	-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
-	-o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::status=/dev/null
-	-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache"
-	-o "APT::Sandbox::User=$(id -un)")
-
+# shellcheck disable=SC2086 # words of their own
+private_apt "$work" $suites
 # A suite the mirror lacks makes update fail although the others are usable.
-"${apt[@]}" update >&2 || say "not every suite could be read"
+apt-get "${apt[@]}" update >&2 || say "not every suite could be read"
 
 for version in $versions; do
-	(cd "$work" && "${apt[@]}" download "linux-source-$version" >&2) || continue
+	(cd "$work" && apt-get "${apt[@]}" download "linux-source-$version" >&2) || continue
 	tree=$dir/linux-source-$version
 	unpack "$work/linux-source-${version}"_*.deb "$version" "$tree"
 	echo "$tree"

@@ -4,8 +4,7 @@
 #
 # usage: preflight-debian.sh [--keep DIR] [IMAGE]     with IOMMU_KHO_DUMP naming the tool
 #   IMAGE defaults to tests/images/scalable-glue-jump.ikho. For each suite of $LAB_KERNEL_SUITES the kernel
-#   that linux-image-amd64 stands for is taken. The suites are read through a private apt configuration
-#   that takes its mirror from the machine's own one, whose package lists and sources are left alone.
+#   that linux-image-amd64 stands for is taken.
 #   --keep DIR leaves the kernels there, as vmlinuz-RELEASE, and takes those it finds there.
 # output: for each kernel a line "SUITE: VERDICT", then preflight's own output, indented
 # exit: 0 every answer is as the kernel's packaged configuration says it must be, 77 no kernel can be had,
@@ -14,31 +13,13 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 suites=${LAB_KERNEL_SUITES:-bookworm-backports trixie trixie-backports forky sid}
-keyring=${LAB_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 skip() { say "$*"; exit 77; }
 usage() { say "usage: ${0##*/} [--keep DIR] [IMAGE]"; exit 2; }
 
-# First archive that calls itself Debian, leaving out the security archive and third parties.
-debian_site() {
-	# shellcheck disable=SC2016 # these variables are apt's
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' |
-		awk -F'|' '$1 == "Debian" && $2 == "Debian" && !found { print $3; found = 1 }'
-}
-
-# Set $apt to the options of a private configuration that knows one suite.
-configure() {
-	local suite=$1 dir=$work/$1
-
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$site" "$suite" > "$dir/sources.list"
-	touch "$dir/status"
-	apt=(-qq -o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null
-		-o Dir::Etc::PreferencesParts=/dev/null -o "Dir::State::status=$dir/status"
-		-o "Dir::State::Lists=$dir/lists" -o "Dir::Cache=$dir/cache"
-		-o "APT::Sandbox::User=$(id -un)")
-}
+# shellcheck source=scripts/debian-suite.sh
+. "$here/../../scripts/debian-suite.sh"
 
 # The release that linux-image-amd64 stands for in the suite.
 newest_release() {
@@ -118,9 +99,7 @@ fi
 image=${1:-$here/../images/scalable-glue-jump.ikho}
 [ -r "$image" ] || { say "no image at $image"; exit 2; }
 [ -x "${IOMMU_KHO_DUMP:-}" ] || { say "IOMMU_KHO_DUMP must name the tool"; exit 2; }
-[ -r "$keyring" ] || skip "no Debian archive keyring at $keyring"
-site=$(debian_site)
-[ -n "$site" ] || skip "apt knows no Debian archive (has 'apt-get update' run?)"
+debian_site
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -129,7 +108,7 @@ mkdir -p "$kernels"
 asked=0
 failed=0
 for suite in $suites; do
-	configure "$suite"
+	private_apt "$work/$suite" "$suite"
 	apt-get "${apt[@]}" update > /dev/null 2>&1 || { say "the suite $suite can't be read"; continue; }
 	release=$(newest_release)
 	[ -n "$release" ] || { say "$suite has no linux-image-amd64"; continue; }

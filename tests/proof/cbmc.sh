@@ -11,19 +11,14 @@ set -euo pipefail
 
 cache=${IOMMUSER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/iommuser}
 suite=${PROOF_SUITE:-trixie}
-keyring=${LAB_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 # Answers differ between versions, above all the checks that are on by default.
 oldest=6
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 skip() { say "skipped: $*"; exit 77; }
 
-# First archive that calls itself Debian, leaving out the security archive and third parties.
-debian_site() {
-	# shellcheck disable=SC2016 # these variables are apt's
-	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(SITE)' 'Created-By: Packages' |
-		awk -F'|' '$1 == "Debian" && $2 == "Debian" && !found { print $3; found = 1 }'
-}
+# shellcheck source=scripts/debian-suite.sh
+. "$(dirname "$(realpath "$0")")/../../scripts/debian-suite.sh"
 
 print_command() {
 	local lib=$1/usr/lib
@@ -75,35 +70,15 @@ if unpacked_usable "$root"; then
 	exit 0
 fi
 
-[ -r "$keyring" ] || skip "no Debian archive keyring at $keyring"
-site=$(debian_site)
-[ -n "$site" ] || skip "apt knows no Debian archive (has 'apt-get update' run?)"
-
+debian_site
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$site" "$suite" > "$work/sources.list"
-touch "$work/status"
-apt=(apt-get -qq -y
-	-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
-	-o Dir::Etc::PreferencesParts=/dev/null -o "Dir::State::status=$work/status"
-	-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o Debug::NoLocking=1
-	-o "APT::Sandbox::User=$(id -un)")
-
-"${apt[@]}" update >&2 || skip "the suite $suite can't be read"
-"${apt[@]}" --no-install-recommends --download-only install cbmc >&2 ||
+private_apt "$work" "$suite"
+apt-get "${apt[@]}" update >&2 || skip "the suite $suite can't be read"
+apt-get "${apt[@]}" -y --no-install-recommends --download-only install cbmc >&2 ||
 	skip "the packages of $suite's CBMC can't be had"
 
-rm -rf "$root.part" "$root"
-mkdir "$root.part"
-for deb in "$work"/cache/archives/*.deb; do
-	# CBMC's package asks for a compiler; the preprocessor of this machine will do.
-	case ${deb##*/} in
-	gcc-* | cpp-* | binutils* | lib*san*) continue ;;
-	esac
-	dpkg-deb --fsys-tarfile "$deb" | tar -xf - -C "$root.part" --keep-directory-symlink
-done
-touch "$root.part/.unpacked"
-mv "$root.part" "$root"
+# CBMC's package asks for a compiler; the preprocessor of this machine will do.
+unpack_packages "$work" "$root" 'gcc-|cpp-|binutils|lib.*san'
 unpacked_usable "$root" || { say "$suite's CBMC doesn't run here"; exit 1; }
 print_command "$root"
