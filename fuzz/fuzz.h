@@ -14,6 +14,7 @@
 #include <iommuser/error.h>
 #include <iommuser/finding.h>
 #include <iommuser/pageset.h>
+#include <iommuser/records.h>
 
 /* libFuzzer calls this, and so does the replayer. */
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
@@ -46,6 +47,8 @@ struct input {
 
 /* Little-endian, @width bytes. */
 u64 input_take(struct input *input, u32 width);
+/* Any of all revisions. */
+const struct iommuser_revision *input_take_revision(struct input *input);
 
 #define FRAME_SIZE 4096ULL
 #define MEMORY_BASE 0x10000ULL

@@ -40,6 +40,17 @@ u64 input_take(struct input *input, u32 width)
 	return value;
 }
 
+const struct iommuser_revision *input_take_revision(struct input *input)
+{
+	u64 choice = input_take(input, 1);
+	u32 count = 0;
+
+	while (iommuser_revision_at(count))
+		count++;
+	require(count, "no revisions");
+	return iommuser_revision_at((u32)choice % count);
+}
+
 static bool in_memory(u64 phys, u64 length)
 {
 	return phys >= MEMORY_BASE && phys - MEMORY_BASE < MEMORY_SIZE &&

@@ -723,16 +723,6 @@ static void check_revisions(const struct scene *scene)
 		}
 }
 
-static const struct iommuser_revision *pick_revision(u32 choice)
-{
-	u32 count = 0;
-
-	while (iommuser_revision_at(count))
-		count++;
-	require(count, "no revisions");
-	return iommuser_revision_at(choice % count);
-}
-
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
@@ -744,7 +734,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	scene->nr_places = 0;
 	scene->nr_records = 0;
 	scene->memory = memory_begin((u32)input_take(&input, 1));
-	scene->revision = pick_revision((u32)input_take(&input, 1));
+	scene->revision = input_take_revision(&input);
 	scene->options = (u32)input_take(&input, 1);
 	scene->refuse = (u32)input_take(&input, 2);
 	scene->root_phys = MEMORY_BASE + input_take(&input, 4);

@@ -465,16 +465,6 @@ static void with_encoder(struct scene *scene, struct input *input)
 	}
 }
 
-static const struct iommuser_revision *pick_revision(u32 choice)
-{
-	u32 count = 0;
-
-	while (iommuser_revision_at(count))
-		count++;
-	require(count, "no revisions");
-	return iommuser_revision_at(choice % count);
-}
-
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
@@ -484,7 +474,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	memset(scene, 0, sizeof(*scene));
 	memset(the_model.count, 0, sizeof(the_model.count));
 	scene->memory = memory_begin((u32)input_take(&input, 1));
-	scene->revision = pick_revision((u32)input_take(&input, 1));
+	scene->revision = input_take_revision(&input);
 	scene->ops = (struct iommuser_page_ops){
 		.ctx = scene, .alloc = alloc_page, .free = free_page, .find = find_page
 	};

@@ -297,16 +297,6 @@ static void both_seeds(const struct scene *scene, bool with_set)
 		(unsigned long long)second->account.count);
 }
 
-static const struct iommuser_revision *pick_revision(u32 choice)
-{
-	u32 count = 0;
-
-	while (iommuser_revision_at(count))
-		count++;
-	require(count, "no revisions");
-	return iommuser_revision_at(choice % count);
-}
-
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input input = { data, size };
@@ -316,7 +306,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u64 i;
 
 	scene.memory = memory_begin((u32)input_take(&input, 1));
-	scene.revision = pick_revision((u32)input_take(&input, 1));
+	scene.revision = input_take_revision(&input);
 	choice = (u32)input_take(&input, 1);
 	scene.options = choice & (IOMMUSER_VERIFY_BEFORE_JUMP | IOMMUSER_VERIFY_AFTER_JUMP);
 	scene.used_elsewhere = choice & 4;

@@ -47,16 +47,6 @@ struct word {
 	u64 page;
 };
 
-static u64 load(const u8 *at)
-{
-	u64 value = 0;
-	u32 i;
-
-	for (i = 0; i < 8; i++)
-		value |= (u64)at[i] << (8 * i);
-	return value;
-}
-
 static void store(u8 *at, u64 value)
 {
 	u32 i;
@@ -124,7 +114,7 @@ static void read_changed(struct run *run, const struct word *word, struct tally 
 
 static void try_change(struct run *run, const struct word *word, u64 value, bool single)
 {
-	u64 before = load(word->bytes);
+	u64 before = load_word(word->bytes);
 	struct tally result = { 0 };
 
 	if (word->kind == PAGE_TABLE && !one_in(run, word->present ? RATE_PRESENT : RATE_ABSENT))
@@ -176,7 +166,7 @@ static u32 list_values(const struct run *run, const struct word *word, u64 value
 	const struct places *places = run->places;
 	u64 offset = word->phys - word->page;
 	u64 own = places->own[word->phys >> run->handover->env.page_shift][offset / 8];
-	u64 before = load(word->bytes);
+	u64 before = load_word(word->bytes);
 	u32 nr_values = 0;
 
 	add_value(values, &nr_values, before, 0);
@@ -208,7 +198,7 @@ static u64 bits_to_change(const struct run *run, const struct word *word)
 static void try_word(struct run *run, const struct word *word)
 {
 	u64 bits = bits_to_change(run, word);
-	u64 before = load(word->bytes);
+	u64 before = load_word(word->bytes);
 	u64 values[MAX_VALUES];
 	u32 nr_values, i;
 

@@ -250,3 +250,13 @@ bool handover_unchanged(const struct handover *handover)
 			return false;
 	return true;
 }
+
+u64 load_word(const u8 *at)
+{
+	u64 value = 0;
+	u32 i;
+
+	for (i = 0; i < 8; i++)
+		value |= (u64)at[i] << (8 * i);
+	return value;
+}

@@ -81,4 +81,7 @@ bool handover_refused(struct handover *handover, enum depth depth);
 /* Does every page hold what it held when it was loaded? */
 bool handover_unchanged(const struct handover *handover);
 
+/* The little-endian word there. */
+u64 load_word(const u8 *at);
+
 #endif /* EXHAUSTIVE_HANDOVER_H */

@@ -89,21 +89,11 @@ static const struct table_kind pasid_table = KIND("PASID entry", 64, 1, pasid_en
 static const struct table_kind second_stage_table = KIND("second-stage entry", 8, 3, second_stage);
 static const struct table_kind first_stage_table = KIND("first-stage entry", 8, 1, first_stage);
 
-static u64 load(const u8 *at)
-{
-	u64 value = 0;
-	u32 i;
-
-	for (i = 0; i < 8; i++)
-		value |= (u64)at[i] << (8 * i);
-	return value;
-}
-
 static void label_entry(struct places *places, const struct table_kind *kind, u64 phys)
 {
 	u32 i;
 
-	if (!(load(handover_at(places->handover, phys)) & kind->present)) {
+	if (!(load_word(handover_at(places->handover, phys)) & kind->present)) {
 		places_label(places, phys, 0, 8ULL * kind->entry_size, kind->entry, "not present");
 		return;
 	}
