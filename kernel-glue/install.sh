@@ -35,10 +35,11 @@ fail() {
 	failed=1
 }
 
-checksum() { sha256sum < "$1" | cut -d ' ' -f 1; }
+# checksums DIRECTORY: of the files in it that standard input names, each ended by NUL; so are the answers
+checksums() { (cd "$1" && xargs -0 -r sha256sum --zero --); }
 
 # Sets kind[PATH] (new, hooked or dir) and sums[PATH] from the tree's manifest.
-declare -A kind sums
+declare -A kind sums found
 read_manifest() {
 	local entry sum path
 
@@ -53,19 +54,28 @@ read_manifest() {
 	done < "$tree/$state/manifest"
 }
 
+# Sets found[PATH], the checksum of the file, for all files of the manifest that the tree has.
+read_files() {
+	local entry path
+
+	while IFS= read -r -d '' entry; do
+		found[${entry#*  }]=${entry%%  *}
+	done < <(for path in "${!kind[@]}"; do
+		[ ! -f "$tree/$path" ] || [ -L "$tree/$path" ] || printf '%s\0' "$path"
+	done | checksums "$tree")
+}
+
 # is_ours PATH: is the file as we left it (or, after an interruption, as we found it)?
 is_ours() {
-	local sum
-
-	[ -f "$tree/$1" ] && [ ! -L "$tree/$1" ] || return 1
-	sum=$(checksum "$tree/$1")
-	case ${sums[$1]} in *" $sum "*) return 0 ;; esac
+	[ -n "${found[$1]-}" ] || return 1
+	case ${sums[$1]} in *" ${found[$1]} "*) return 0 ;; esac
 	[ "${kind[$1]}" = hooked ] && cmp -s "$tree/$1" "$tree/$state/original/$1"
 }
 
 check_unchanged() {
 	local path
 
+	read_files
 	for path in "${!kind[@]}"; do
 		case ${kind[$path]} in
 		hooked) is_ours "$path" ||
@@ -89,9 +99,8 @@ pristine() {
 # stage_new SOURCE PATH: $work/new is what will be in the tree
 stage_new() {
 	case $2 in *[[:space:]]*) die "white space in the name of $1" ;; esac
-	mkdir -p "$work/new/$(dirname "$2")"
 	[ ! -e "$work/new/$2" ] || die "two sources for $2"
-	install -m 644 "$1" "$work/new/$2"
+	install -D -m 644 "$1" "$work/new/$2"
 	if [ "${kind[$2]-}" != new ] && { [ -e "$tree/$2" ] || [ -L "$tree/$2" ]; }; then
 		fail "$2 is in the tree already, and not from here"
 	fi
@@ -177,16 +186,19 @@ list_directories() {
 		done
 }
 
-write_manifest() {
-	local path
+# manifest_lines KIND DIRECTORY: for the files that standard input names
+manifest_lines() {
+	local entry
 
-	list_directories
-	while read -r path; do
-		printf 'hooked %s %s\n' "$(checksum "$work/hooked/$path")" "$path"
-	done < "$work/hooked-paths"
-	(cd "$work/new" && find . -type f -printf '%P\n') | LC_ALL=C sort | while IFS= read -r path; do
-		printf 'new %s %s\n' "$(checksum "$work/new/$path")" "$path"
+	tr '\n' '\0' | checksums "$2" | while IFS= read -r -d '' entry; do
+		printf '%s %s %s\n' "$1" "${entry%%  *}" "${entry#*  }"
 	done
+}
+
+write_manifest() {
+	list_directories
+	manifest_lines hooked "$work/hooked" < "$work/hooked-paths"
+	(cd "$work/new" && find . -type f -printf '%P\n') | LC_ALL=C sort | manifest_lines new "$work/new"
 }
 
 save_originals() {
@@ -201,10 +213,12 @@ save_originals() {
 
 # put SOURCE PATH: with the time of now, so that make sees it; and only when that's a change
 put() {
-	[ ! -f "$tree/$2" ] || ! cmp -s "$1" "$tree/$2" || return 0
-	mkdir -p "$tree/$(dirname "$2")"
+	local to=$tree/$2
+
+	[ ! -f "$to" ] || ! cmp -s "$1" "$to" || return 0
+	[ -d "${to%/*}" ] || mkdir -p "${to%/*}"
 	cp --preserve=mode,ownership "$1" "$tree/$state/incoming"
-	mv -f "$tree/$state/incoming" "$tree/$2"
+	mv -f "$tree/$state/incoming" "$to"
 }
 
 put_back() {
