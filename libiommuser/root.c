@@ -127,8 +127,9 @@ static int access_root(const struct iommuser_env *env, struct iommuser_pageset *
 		       const void **bytes)
 {
 	bool sealed = root->revision->properties & IOMMUSER_REVISION_SEALED;
-	u64 size = sealed ? env_page_size(env) : root->revision->root_size;
-	u64 align = sealed ? size : 8;
+	u64 page = env_page_size(env);
+	u64 size = sealed ? page : root->revision->root_size;
+	u64 align = sealed ? page : 8;
 	int error = iommuser_access(env, root->phys, size, align, bytes);
 
 	if (error == -IOMMUSER_ECORRUPT)
@@ -138,7 +139,7 @@ static int access_root(const struct iommuser_env *env, struct iommuser_pageset *
 		report_unreadable(reporter, IOMMUSER_FINDING_REC_ROOT_UNREADABLE, set, root->phys);
 	else
 		visit_metadata(reporter, set, IOMMUSER_FINDING_CLOSURE_ARRAY,
-			       IOMMUSER_FINDING_CHAIN_SHARED_PAGE, root->phys, size);
+			       IOMMUSER_FINDING_CHAIN_SHARED_PAGE, root->phys & ~(page - 1), page);
 	return error;
 }
 

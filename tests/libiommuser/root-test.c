@@ -269,6 +269,27 @@ static void a_root_must_be_preserved_and_alone(void **state)
 	handover_free(handover);
 }
 
+/* A root of the posted series is small, but the page is taken and released as one. */
+static void the_page_of_a_series_root_is_preserved_and_alone(void **state)
+{
+	struct handover *handover = handover_new("iommu-v1", 16);
+	u64 page = handover->root_phys;
+
+	(void)state;
+	handover->root_phys = page + 8192;
+	handover_finish(handover);
+	handover->set = pageset_new(4, IOMMUSER_NR_PLANES);
+	assert_int_equal(iommuser_pageset_add(handover->set, IOMMUSER_PRESERVED, page, 61440), 0);
+	assert_int_equal(open_root(handover), 0);
+	assert_int_equal(handover->findings.list[0].phys, page + 61440);
+	expect_findings(&handover->findings, "CLOSURE-01");
+	handover_preserve(handover, 0, 0);
+	assert_int_equal(iommuser_pageset_visit(handover->set, IOMMUSER_VISITED, page), 0);
+	assert_int_equal(open_root(handover), 0);
+	expect_findings(&handover->findings, "CHAIN-04");
+	handover_free(handover);
+}
+
 static void environments_are_checked(void **state)
 {
 	static const u32 bad[] = { 0, 11, 13, 15, 17, 64, ~0U };
@@ -303,6 +324,7 @@ int main(void)
 		cmocka_unit_test(addresses_are_checked),
 		cmocka_unit_test(a_series_root_stays_in_its_page),
 		cmocka_unit_test(a_root_must_be_preserved_and_alone),
+		cmocka_unit_test(the_page_of_a_series_root_is_preserved_and_alone),
 		cmocka_unit_test(environments_are_checked),
 	};
 
