@@ -443,8 +443,9 @@ static void check_device(const struct scene *scene, const struct place *place)
 	int error =
 		iommuser_graph_device_domain(&scene->graph, place->position, device, &domain, &did);
 
-	require(stale(scene, place) == iommuser_graph_device_stale(&scene->graph, device), "%#llx",
-		(unsigned long long)place->phys);
+	require(iommuser_graph_device_stale(&scene->graph, device) ==
+			(stale(scene, place) ? -IOMMUSER_ENOENT : 0),
+		"%#llx", (unsigned long long)place->phys);
 	if (scene->revision->properties & IOMMUSER_REVISION_ATTACHMENTS) {
 		place = plain_attachment(scene, place->position, false, 0);
 		require(place ? !error && domain == place->record.attachment.domain &&
@@ -561,7 +562,8 @@ static void use_graph(struct scene *scene)
 			require(documented(error) && error != -IOMMUSER_ENOENT, "%d", error);
 			if (error || kind != IOMMUSER_KIND_DEVICE)
 				continue;
-			iommuser_graph_device_stale(&scene->graph, &record.device);
+			error = iommuser_graph_device_stale(&scene->graph, &record.device);
+			require(documented(error), "%d", error);
 			error = iommuser_graph_device_domain(&scene->graph, position,
 							     &record.device, &other, &did);
 			require(documented(error), "%d", error);

@@ -291,18 +291,20 @@ int iommuser_graph_device_domain(const struct iommuser_graph *graph, u64 positio
 	return 0;
 }
 
-bool iommuser_graph_device_stale(const struct iommuser_graph *graph,
-				 const struct iommuser_device *device)
+int iommuser_graph_device_stale(const struct iommuser_graph *graph,
+				const struct iommuser_device *device)
 {
 	union iommuser_record domain;
 	u64 position;
+	int error;
 
-	if (!(graph->root->revision->properties & IOMMUSER_REVISION_STALE_DEVICES))
-		return false;
-	if (iommuser_graph_resolve(graph, device->domain, IOMMUSER_KIND_DOMAIN, &position) ||
-	    iommuser_graph_read(graph, IOMMUSER_KIND_DOMAIN, position, &domain))
-		return false;
-	return domain.common.flags & IOMMUSER_FLAG_DELETED;
+	if (!(graph->root->revision->properties & IOMMUSER_REVISION_STALE_DEVICES) ||
+	    iommuser_graph_resolve(graph, device->domain, IOMMUSER_KIND_DOMAIN, &position))
+		return 0;
+	error = iommuser_graph_read(graph, IOMMUSER_KIND_DOMAIN, position, &domain);
+	if (error)
+		return error;
+	return domain.common.flags & IOMMUSER_FLAG_DELETED ? -IOMMUSER_ENOENT : 0;
 }
 
 /* Insertions wait here until what they need has been fetched; zeroed at the start. */
@@ -341,7 +343,7 @@ static void index_record(struct iommuser_graph *graph, struct insert_queue *queu
 		insert_later(queue, &graph->tokens, record->iommu.token, position);
 		break;
 	case IOMMUSER_KIND_DEVICE:
-		if (!iommuser_graph_device_stale(graph, &record->device))
+		if (iommuser_graph_device_stale(graph, &record->device) != -IOMMUSER_ENOENT)
 			insert_later(queue, &graph->devices,
 				     requester_key(record->device.segment, record->device.bdf),
 				     position);

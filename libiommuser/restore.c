@@ -134,8 +134,9 @@ int iommuser_restore_read(const struct iommuser_restore *restore, u32 kind, u64 
 		record->domain.stage = graph->domain_stages[position];
 	if (kind != IOMMUSER_KIND_DEVICE)
 		return 0;
-	if (iommuser_graph_device_stale(graph, &record->device))
-		return -IOMMUSER_ENOENT;
+	error = iommuser_graph_device_stale(graph, &record->device);
+	if (error)
+		return error;
 	return iommuser_graph_device_domain(graph, position, &record->device,
 					    &record->device.domain, &record->device.did);
 }

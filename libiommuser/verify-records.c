@@ -280,7 +280,7 @@ static OWN_FRAME void check_device(const struct record_check *check)
 	bool unit_found, stale;
 
 	check_requester(check, device->segment, device->bdf);
-	stale = iommuser_graph_device_stale(verify->graph, device);
+	stale = iommuser_graph_device_stale(verify->graph, device) == -IOMMUSER_ENOENT;
 	if (!iommuser_graph_find_device(verify->graph, device->segment, device->bdf, &first) &&
 	    first != check->position)
 		bad(check, IOMMUSER_FINDING_REC_DUPLICATE_BDF, IOMMUSER_FIELD_BDF, device->bdf,

@@ -22,7 +22,7 @@ int read_live_device(const struct iommuser_verify *verify, u64 position,
 
 	if (error)
 		return error;
-	return iommuser_graph_device_stale(verify->graph, &record->device) ? -IOMMUSER_ENOENT : 0;
+	return iommuser_graph_device_stale(verify->graph, &record->device);
 }
 
 int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position)

@@ -207,11 +207,13 @@ int iommuser_graph_device_domain(const struct iommuser_graph *graph, u64 positio
  * @graph: built
  * @device: the record
  *
- * Return: true only in revisions with IOMMUSER_REVISION_STALE_DEVICES, when
- * the device's domain is deleted.
+ * Return: 0 when it was not; -IOMMUSER_ENOENT when it was, which is only in
+ * revisions with IOMMUSER_REVISION_STALE_DEVICES: the device's domain is
+ * deleted; an error of iommuser_graph_read() when the domain's record cannot be
+ * read any more.
  */
-bool iommuser_graph_device_stale(const struct iommuser_graph *graph,
-				 const struct iommuser_device *device);
+int iommuser_graph_device_stale(const struct iommuser_graph *graph,
+				const struct iommuser_device *device);
 
 /**
  * iommuser_graph_state - where a record stands

@@ -333,11 +333,16 @@ static void stale_devices_are_passed_over(void **state)
 				 0);
 		assert_int_equal(position, i ? 0 : 1);
 		assert_int_equal(iommuser_graph_read(&handover->graph, KIND_DEVICE, 0, &record), 0);
-		assert_int_equal(iommuser_graph_device_stale(&handover->graph, &record.device), !i);
+		assert_int_equal(iommuser_graph_device_stale(&handover->graph, &record.device),
+				 i ? 0 : -IOMMUSER_ENOENT);
 		assert_int_equal(iommuser_graph_read(&handover->graph, KIND_DEVICE, 1, &record), 0);
-		assert_false(iommuser_graph_device_stale(&handover->graph, &record.device));
+		assert_int_equal(iommuser_graph_device_stale(&handover->graph, &record.device), 0);
 		record.device.domain += 1; /* a reference to nothing is not stale */
-		assert_false(iommuser_graph_device_stale(&handover->graph, &record.device));
+		assert_int_equal(iommuser_graph_device_stale(&handover->graph, &record.device), 0);
+		record.device.domain -= 1;
+		image_drop(handover->image, handover->arrays[KIND_DOMAIN].first);
+		assert_int_equal(iommuser_graph_device_stale(&handover->graph, &record.device),
+				 i ? 0 : -IOMMUSER_EUNMAPPED);
 		handover_free(handover);
 	}
 }
