@@ -89,6 +89,7 @@ static void check_cuts(const struct blob *whole, size_t step)
 		source = open_cut(whole, size, true);
 		if (!source) {
 			assert_int_equal(before, 0);
+			assert_true(*message);
 			assert_null(strstr(message, "--force"));
 			continue;
 		}

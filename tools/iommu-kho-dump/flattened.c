@@ -67,8 +67,10 @@ static const u8 *peek(struct stream *stream, size_t *available)
 			    (unsigned long long)stream->position, strerror(errno));
 		return NULL;
 	}
+	/* Even by force nothing is left: all that can be had without the rest was asked for. */
 	if (!got) {
-		source_lose(
+		stream->source->damaged = true;
+		source_note(
 			stream->source,
 			"truncated: the flattened stream ends at offset %llu, without an end record",
 			(unsigned long long)stream->position);
