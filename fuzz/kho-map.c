@@ -23,7 +23,7 @@
 #include "tool.h"
 
 #define PHYS_END (1ULL << IOMMUSER_PHYS_BITS)
-/* 128 MiB each: enough for what lies apart, and little to fill. */
+/* 128 MiB each: enough for what lies apart, and little to fill. No limit of nodes is the same: findings tell them apart. */
 #define MAX_CHUNKS 48
 /* Blocks that overlap are counted again, up to this. */
 #define MAX_CLAIMS 8
@@ -329,6 +329,20 @@ static void check_blocks(const struct walked *walked, bool all)
 			(unsigned long long)mine[i].phys, mine[i].order);
 }
 
+/* Did the walk end where a node more than the limit was met, and not at blocks that are claimed too often? */
+static bool ended_by_nodes(const struct report *report)
+{
+	const struct iommuser_finding *finding;
+	size_t i;
+
+	for (i = 0; i < report_nr_kept(report); i++) {
+		finding = &report_get(report, i)->finding;
+		if (finding->id == IOMMUSER_FINDING_KHO_MAP_TOO_LARGE)
+			return finding->expected == naive.kho->max_nodes;
+	}
+	return false;
+}
+
 /* Return: whether the walk read all there is. */
 static bool check_walk(const struct kho *kho, struct source *source, struct memory *memory,
 		       u64 bound)
@@ -336,6 +350,7 @@ static bool check_walk(const struct kho *kho, struct source *source, struct memo
 	static struct walked walked;
 	struct report *report = report_new();
 	struct kho_map_stats stats;
+	bool all;
 	int ret;
 
 	require(report, "out of memory");
@@ -351,10 +366,11 @@ static bool check_walk(const struct kho *kho, struct source *source, struct memo
 	require_report(report);
 	walk_naively(&stats);
 	/* What is claimed too often ends a walk early, by whole runs. */
-	if (!report_count_id(report, IOMMUSER_FINDING_KHO_MAP_TOO_LARGE) || naive.stopped)
+	all = !report_count_id(report, IOMMUSER_FINDING_KHO_MAP_TOO_LARGE) ||
+	      ended_by_nodes(report);
+	if (all)
 		require(naive.complete == stats.complete, "%d", stats.complete);
-	check_blocks(&walked,
-		     !report_count_id(report, IOMMUSER_FINDING_KHO_MAP_TOO_LARGE) || naive.stopped);
+	check_blocks(&walked, all);
 	naive.blocks.nr = walked.blocks.nr;
 	naive.complete = stats.complete;
 	report_free(report);
@@ -516,7 +532,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		.has_map = true,
 		.v1_bitmap_size = options & 16 ? KHO_V1_SMALL_BITMAP_SIZE : 0,
 		.max_chunks = MAX_CHUNKS,
-		.max_nodes = limit ? limit : 32768,
+		.max_nodes = limit && limit != MAX_CHUNKS ? limit : 32768,
 		.memory_end = PHYS_END,
 	};
 	struct source *source;
