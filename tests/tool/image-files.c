@@ -81,7 +81,14 @@ void blob_free(struct blob *blob)
 	blob->size = 0;
 }
 
+/* A file that is emptied and written anew, some file systems bring to the disk at once. */
 void blob_save(const struct blob *blob, const char *path, size_t size)
+{
+	unlink(path);
+	blob_save_over(blob, path, size);
+}
+
+void blob_save_over(const struct blob *blob, const char *path, size_t size)
 {
 	FILE *file = fopen(path, "wb");
 

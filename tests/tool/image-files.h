@@ -26,8 +26,10 @@ void blob_put_le(struct blob *blob, size_t offset, u64 value, size_t width);
 u64 blob_get_le(const struct blob *blob, size_t offset, size_t width);
 struct blob blob_copy(const struct blob *blob);
 void blob_free(struct blob *blob);
-/** blob_save - write to a file, cut to @size bytes */
+/** blob_save - write to a new file, cut to @size bytes, in place of any of that name */
 void blob_save(const struct blob *blob, const char *path, size_t size);
+/** blob_save_over - the same, but into the file that is there, which somebody may have open */
+void blob_save_over(const struct blob *blob, const char *path, size_t size);
 struct blob blob_load(const char *path);
 
 /** fill_page - bytes that tell one page from another, none of them zero */

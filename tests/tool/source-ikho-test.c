@@ -581,12 +581,12 @@ static void changed_later(void **state)
 	(void)state;
 	assert_non_null(source);
 	blob.data[at[3] + 45] ^= 1;
-	blob_save(&blob, test_path("image"), blob.size);
+	blob_save_over(&blob, test_path("image"), blob.size);
 	assert_null(source_map(source, 0x2000, 8));
 	assert_int_equal(source_last_status(source), SOURCE_FAILED);
 	assert_non_null(strstr(source_error(source), "offset"));
 	assert_non_null(source_map(source, 0x1000, 8));
-	blob_save(&blob, test_path("image"), 100);
+	blob_save_over(&blob, test_path("image"), 100);
 	assert_null(source_map(source, 0x8000, 8));
 	assert_int_equal(source_last_status(source), SOURCE_FAILED);
 	source_close(source);
@@ -829,7 +829,7 @@ static void many_sections_of_states(void **test_state)
 		assert_int_equal(state, i * 7 % 300 / 3 % 7);
 	}
 	assert_null(source_broken(source));
-	blob_save(&blob, test_path("image"), 100);
+	blob_save_over(&blob, test_path("image"), 100);
 	assert_int_equal(source_state(source, 2, 0, &state), SOURCE_FAILED);
 	assert_non_null(source_broken(source));
 	source_close(source);
