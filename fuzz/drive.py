@@ -102,7 +102,7 @@ class Process:
         self.seconds = 0.0
         self.status = None
         self.running = subprocess.Popen(command, env={**os.environ, **(environment or {})},
-                                        stdin=subprocess.DEVNULL, start_new_session=True, **more)
+                                        stdin=subprocess.DEVNULL, process_group=0, **more)
         self.stopped = None
 
     def sample(self):
