@@ -206,7 +206,7 @@ static int plain_pasid_table(const struct scene *scene, u32 pasid, u64 *table)
 	if (error || !(word & 1))
 		return error;
 	*table = word & ~0xfffULL;
-	return *table ? 0 : -IOMMUSER_ECORRUPT;
+	return *table && !bits(word, 2, 10) ? 0 : -IOMMUSER_ECORRUPT;
 }
 
 static int plain_pasid(const struct scene *scene, u32 pasid, struct iommuser_vtd_pasid *entry)

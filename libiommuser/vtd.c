@@ -19,6 +19,8 @@
 #define LEGACY_HIGH_RESERVED 0xffffffffff000080ULL
 #define SCALABLE_LOW_RESERVED 0x00000000000001e0ULL
 #define SCALABLE_HIGH_RESERVED 0xffffffffffe00000ULL
+/* Present, fault processing disable. */
+#define DIRECTORY_LOW_KNOWN 3ULL
 
 static u32 field(u64 word, u32 low_bit, u32 width)
 {
@@ -170,8 +172,9 @@ int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32
 	word = load_le64(bytes);
 	if (!(word & PRESENT))
 		return 0;
-	*phys = word & ~(u64)(IOMMUSER_TABLE_SIZE - 1);
-	return *phys ? 0 : -IOMMUSER_ECORRUPT;
+	/* Reserved bits that are set stay, so that it is not the address of a table. */
+	*phys = word & ~DIRECTORY_LOW_KNOWN;
+	return *phys && !(*phys % IOMMUSER_TABLE_SIZE) ? 0 : -IOMMUSER_ECORRUPT;
 }
 
 static int read_pasid(const struct iommuser_env *env, u64 phys, struct iommuser_vtd_pasid *entry)

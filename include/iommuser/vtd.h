@@ -188,9 +188,12 @@ void iommuser_vtd_directory_of(const struct iommuser_env *env,
  * iommuser_vtd_pasid_table - the PASID table that covers a PASID
  * @directory: the directory
  * @pasid: below @directory->nr_pasids
- * @phys: set to the table's address, 0 when there is none
+ * @phys: set to the table's address, 0 when there is none; with
+ *	-IOMMUSER_ECORRUPT what is in its place, reserved bits included
  *
- * Return: 0 or an error as for iommuser_vtd_root_entry().
+ * Return: 0 or an error as for iommuser_vtd_root_entry(); -IOMMUSER_ECORRUPT
+ * also for an entry that is present and has reserved bits (VT-d spec, scalable-
+ * mode PASID directory entry: 11:2), or no address.
  */
 int iommuser_vtd_pasid_table(const struct iommuser_vtd_directory *directory, u32 pasid, u64 *phys);
 

@@ -338,6 +338,7 @@ static void pasid_arguments_and_addresses_are_checked(void **state)
 	struct iommuser_vtd_directory directory = directory_new(image, 1);
 	struct iommuser_vtd_pasid entry;
 	u64 phys;
+	u32 bit;
 
 	(void)state;
 	assert_int_equal(iommuser_vtd_pasid(&directory, directory.nr_pasids, &entry),
@@ -345,10 +346,16 @@ static void pasid_arguments_and_addresses_are_checked(void **state)
 	assert_int_equal(iommuser_vtd_pasid_table(&directory, ~0U, &phys), -IOMMUSER_EINVAL);
 	assert_int_equal(iommuser_vtd_pasid_table(&directory, 63, &phys), 0);
 	assert_int_equal(phys, 0);
-	image_put(image, directory.phys, 8, 0xabcde | 3);
+	image_put(image, directory.phys, 8, 0xab000 | 3);
 	assert_int_equal(iommuser_vtd_pasid_table(&directory, 63, &phys), 0);
 	assert_int_equal(phys, 0xab000);
 	assert_int_equal(iommuser_vtd_pasid(&directory, 63, &entry), -IOMMUSER_EUNMAPPED);
+	for (bit = 2; bit < 12; bit++) {
+		image_put(image, directory.phys, 8, 0xab000 | 1 << bit | 1);
+		assert_int_equal(iommuser_vtd_pasid_table(&directory, 63, &phys),
+				 -IOMMUSER_ECORRUPT);
+		assert_int_equal(phys, 0xab000 | 1 << bit);
+	}
 	image_put(image, directory.phys, 8, ~0ULL);
 	assert_int_equal(iommuser_vtd_pasid(&directory, 63, &entry), -IOMMUSER_ECORRUPT);
 	directory.phys += 8;

@@ -829,8 +829,9 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		REDO REPORT_IOMMU),
 	EXPLAIN(VTD_PASID_TABLE,
 		"a PASID directory entry leads to a table at %f that cannot be used",
-		"The PASID table is out of range, cannot be read, or is reached from two places. "
-		"Entries in it would be taken from unrelated memory.",
+		"The PASID table is out of range, cannot be read, or is reached from two places, or "
+		"the entry has reserved bits set, which are shown with the address. Entries would be "
+		"taken from unrelated memory, or DMA faults.",
 		REDO REPORT_IOMMU),
 	EXPLAIN(VTD_PASID_ABSENT,
 		"%r has no present entry for PASID %F",
