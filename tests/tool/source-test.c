@@ -590,6 +590,29 @@ static void kdump_truncated(void **state)
 	}
 }
 
+/* libkdumpfile 0.5.1 would write beyond its buffer. */
+static void kdump_data_longer_than_a_page(void **state)
+{
+	static const u32 lengths[] = { 4097, 8192, 38453, 65536 };
+	struct blob kdump = small_kdump(true);
+	size_t descriptors = 2 * 4096 + 2 * 2 * 4096;
+	struct source *source;
+	u8 page[4096];
+
+	(void)state;
+	blob_put_le(&kdump, kdump.size + 131072, 0, 8);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		blob_put_le(&kdump, descriptors + 24 + 8, lengths[i], 4);
+		source = open_saved(&kdump, kdump.size);
+		assert_non_null(source);
+		assert_int_equal(source_read(source, 0x2000, page, 4096), SOURCE_FAILED);
+		assert_non_null(strstr(source_error(source), "damaged"));
+		assert_int_equal(source_read(source, 0x1000, page, 4096), SOURCE_OK);
+		source_close(source);
+	}
+	blob_free(&kdump);
+}
+
 /* A descriptor that is wrong spoils its page only, and never gives zeros. */
 static void kdump_bad_descriptor(void **state)
 {
@@ -1043,6 +1066,7 @@ int main(void)
 		cmocka_unit_test(kdump_flattened),
 		cmocka_unit_test(kdump_larger_pages),
 		cmocka_unit_test(kdump_truncated),
+		cmocka_unit_test(kdump_data_longer_than_a_page),
 		cmocka_unit_test(kdump_bad_descriptor),
 		cmocka_unit_test(kdump_bad_header),
 		cmocka_unit_test(kdump_line_with_a_dot),

@@ -462,7 +462,7 @@ static enum source_status check_frame(struct source *source, const struct kdump_
 		return SOURCE_FAILED;
 	length = get32(descriptor + 8);
 	flags = get32(descriptor + 12);
-	if (!length || !descriptor_inside(source, state, descriptor) ||
+	if (!length || length > state->block || !descriptor_inside(source, state, descriptor) ||
 	    (flags & ~COMPRESSION_FLAGS) || (flags & (flags - 1)) ||
 	    (!flags && length != state->block) ||
 	    (source->nr_losses && !source_file_covers(source, get64(descriptor), length)))
