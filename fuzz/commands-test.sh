@@ -49,6 +49,19 @@ done
 expect 2 'no target "nonsense"' fuzz/minimise nonsense
 expect 2 "usage: fuzz/speed" fuzz/speed --seconds 0
 expect 2 'no target "nonsense"' fuzz/speed nonsense
+expect 2 "usage: fuzz/plateau" fuzz/plateau --nonsense
+expect 2 "usage: fuzz/plateau" fuzz/plateau --keep
+curve=$work/chain-libfuzzer-empty-20011231-235959-1.csv
+expect 1 "No such file" fuzz/plateau "$curve"
+printf 'cpu_seconds,executions,edges,features,inputs\n' > "$curve"
+expect 1 "a row is missing" fuzz/plateau "$curve"
+printf '0.5,10,3,4,5\n1800,2000,30,,50\n3600,40000,31,41,51\n' >> "$curve"
+# shellcheck disable=SC2016
+expect 0 '| `chain` | libFuzzer | 3 600 | 40 000 | 3 | 3 | 30 | 31 |  | 41 |' fuzz/plateau "$curve"
+expect 0 '1 curves, 1.00 hours of processor time, 0.00 of them on restore and verify' fuzz/plateau "$curve"
+printf '1,2\n' >> "$curve"
+expect 1 "a row is missing" fuzz/plateau "$curve"
+expect 1 "it has no name that fuzz/run gives" fuzz/plateau fuzz/plateau
 [ ! -e "$FUZZ_BUILD" ] || { echo "FAILED: something was built"; nr_failed=$((nr_failed + 1)); }
 
 # Every target has kept inputs, and every directory of inputs a target.
