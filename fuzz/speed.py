@@ -29,11 +29,11 @@ def run(command, environment=None):
     return text, usage.ru_utime + usage.ru_stime
 
 
-def engine_speed(program, places, longest, seconds, seed):
+def engine_speed(program, places, longest, seconds, seed, artifacts):
     with tempfile.TemporaryDirectory() as learned:
         text, used = run([program, "-max_total_time=%d" % seconds, "-seed=%d" % seed, "-print_final_stats=1",
                           "-len_control=0", "-max_len=%d" % longest, "-rss_limit_mb=0",
-                          "-artifact_prefix=%s/" % learned, learned] + places)
+                          "-artifact_prefix=%s/" % artifacts, learned] + places)
     return int(EXECUTIONS.search(text).group(1)) / used
 
 
@@ -56,9 +56,12 @@ def main():
         engine = os.path.join(build, "fuzz", "fuzz", "fuzz-" + target)
         plain = os.path.join(build, "fuzz-plain", "fuzz", "fuzz-" + target + "-replay")
         longest = max([16384] + sizes)
+        artifacts = os.path.join(build, "fuzz", "artifacts", target)
+        os.makedirs(artifacts, exist_ok=True)
         print("| %s | %.0f | %.0f | %d | %d |" % (
             target,
-            statistics.median(engine_speed(engine, places, longest, seconds, seed + 1) for seed in range(RUNS)),
+            statistics.median(engine_speed(engine, places, longest, seconds, seed + 1, artifacts)
+                              for seed in range(RUNS)),
             statistics.median(plain_speed(plain, places, len(sizes)) for _ in range(RUNS)),
             len(sizes), sum(sizes)), flush=True)
 
