@@ -201,12 +201,11 @@ static void walk_kind(struct scene *scene, u32 kind, struct iommuser_chain_surve
 static void check_survey(struct scene *scene)
 {
 	struct iommuser_survey mine = { 0 };
-	u64 size = sealed(scene) ? page_size(scene) : scene->revision->root_size;
+	u64 page = scene->root_phys & ~(page_size(scene) - 1);
 	u64 at;
 	u32 kind;
 
-	for (at = scene->root_phys & ~(FRAME_SIZE - 1); at < scene->root_phys + size;
-	     at += FRAME_SIZE)
+	for (at = page; at < page + page_size(scene); at += FRAME_SIZE)
 		scene->used[frame_of(at)] = true;
 	for (kind = 1; kind <= IOMMUSER_NR_KINDS; kind++)
 		if (scene->revision->kinds[kind].size)
