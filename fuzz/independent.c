@@ -5,14 +5,11 @@
  * It is as plain as can be: pages are asked for again whenever they are
  * needed, look-ups go through everything, and the first broken rule ends it.
  */
-#include "independent.h"
+#include "independent-private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define IOMMU 1
-#define DOMAIN 2
-#define DEVICE 3
 #define ALIAS 4
 #define ATTACHMENT 5
 #define HWPT 6
@@ -20,7 +17,6 @@
 #define ROOT_SIZE 256
 #define HEADER_SIZE 64
 #define TABLE_SIZE 4096
-#define ADDRESSES (1ULL << 52)
 #define PASIDS (1U << 20)
 /* 4 KiB, 2 MiB, 1 GiB. */
 #define LEAVES (1ULL << 12 | 1ULL << 21 | 1ULL << 30)
@@ -76,7 +72,7 @@ static const struct {
 	[ATTACHMENT] = { "88444", 64 },		 [HWPT] = { "888", 64 },
 };
 
-static uint64_t number(const uint8_t *at, uint32_t width)
+uint64_t number(const uint8_t *at, uint32_t width)
 {
 	uint64_t value = 0;
 
@@ -85,7 +81,7 @@ static uint64_t number(const uint8_t *at, uint32_t width)
 	return value;
 }
 
-static bool zero(const uint8_t *at, uint64_t length)
+bool zero(const uint8_t *at, uint64_t length)
 {
 	return !length || (!*at && !memcmp(at, at + 1, length - 1));
 }
@@ -132,12 +128,27 @@ static uint32_t crc_of(const uint8_t *page, uint64_t length, uint64_t hole)
 	return ~crc_on(crc, page + hole + 4, length - hole - 4);
 }
 
-static bool refuse(struct independent *reader, const char *rule, uint64_t where)
+bool refuse(struct independent *reader, const char *rule, uint64_t where)
 {
 	reader->refused = rule;
 	reader->where = where;
 	reader->of_tables = false;
 	return false;
+}
+
+const uint8_t *page_at(const struct independent *reader, uint64_t address)
+{
+	if (address % reader->page_size || address >= ADDRESSES)
+		return NULL;
+	return reader->page(reader->ctx, address, reader->page_size);
+}
+
+const uint8_t *bytes_at(const struct independent *reader, uint64_t address)
+{
+	uint64_t offset = address % reader->page_size;
+	const uint8_t *page = page_at(reader, address - offset);
+
+	return page ? page + offset : NULL;
 }
 
 uint32_t independent_nr_members(uint32_t kind)
@@ -176,11 +187,9 @@ static bool read_arrays(struct independent *reader, const uint8_t *page)
 
 static bool read_root(struct independent *reader)
 {
-	const uint8_t *page = NULL;
+	const uint8_t *page = page_at(reader, reader->root);
 	uint64_t size;
 
-	if (!(reader->root % reader->page_size) && reader->root < ADDRESSES)
-		page = reader->page(reader->ctx, reader->root, reader->page_size);
 	if (!page)
 		return refuse(reader, "there is a root page", reader->root);
 	if (memcmp(page, "IOMMUSER", 8))
@@ -210,6 +219,7 @@ static void decode(uint32_t kind, const uint8_t *bytes, struct independent_recor
 	uint32_t i;
 
 	record->flags = (uint32_t)number(bytes, 4);
+	record->gone = record->flags & 1;
 	record->ref_count = (uint32_t)number(bytes + 4, 4);
 	record->index = number(bytes + 8, 8);
 	for (i = 0; width[i]; at += width[i++] - '0')
@@ -252,40 +262,47 @@ static bool check_header(struct independent *reader, const struct walk *walk, co
 	return true;
 }
 
-static bool take_records(struct independent *reader, struct walk *walk, const uint8_t *page)
+struct independent_record *more_records(struct independent_chain *chain, uint64_t have,
+					uint64_t more)
 {
-	struct independent_chain *chain = &reader->kinds[walk->kind];
-	uint64_t count = number(page + 8, 8), i;
 	struct independent_record *records =
-		realloc(chain->records, (walk->nr_records + count) * sizeof(*records));
+		realloc(chain->records, (have + more + 1) * sizeof(*records));
 
 	if (!records)
 		abort();
 	chain->records = records;
-	memset(records + walk->nr_records, 0, count * sizeof(*records));
+	memset(records + have, 0, more * sizeof(*records));
+	return records + have;
+}
+
+static void take_records(struct independent *reader, struct walk *walk, const uint8_t *page)
+{
+	uint64_t count = number(page + 8, 8), i;
+	struct independent_record *records =
+		more_records(&reader->kinds[walk->kind], walk->nr_records, count);
+
 	for (i = 0; i < count; i++) {
 		uint64_t offset = HEADER_SIZE + i * walk->record_size;
 
-		records[walk->nr_records].address = walk->address + offset;
-		decode(walk->kind, page + offset, &records[walk->nr_records++]);
+		records[i].address = walk->address + offset;
+		decode(walk->kind, page + offset, &records[i]);
 	}
-	return true;
+	walk->nr_records += count;
 }
 
 static bool read_page(struct independent *reader, struct walk *walk, uint64_t *next)
 {
-	const uint8_t *page = NULL;
+	const uint8_t *page = page_at(reader, walk->address);
 
-	if (!(walk->address % reader->page_size) && walk->address < ADDRESSES)
-		page = reader->page(reader->ctx, walk->address, reader->page_size);
 	if (!page)
 		return refuse(reader, "every page is there", walk->address);
 	if (!walk->nr_pages)
 		walk->record_size = (uint32_t)number(page + 20, 4);
 	if (walk->record_size < forms[walk->kind].size || walk->record_size % 8)
 		return refuse(reader, "record_size", walk->address + 20);
-	if (!check_header(reader, walk, page) || !take_records(reader, walk, page))
+	if (!check_header(reader, walk, page))
 		return false;
+	take_records(reader, walk, page);
 	*next = number(page, 8);
 	walk->nr_pages++;
 	return true;
@@ -322,29 +339,35 @@ bool independent_read(struct independent *reader)
 	return true;
 }
 
-/* The live record of a kind at an address. */
-static const struct independent_record *find(const struct independent *reader, uint32_t kind,
-					     uint64_t address)
+const struct independent_record *record_at(const struct independent *reader, uint32_t kind,
+					   uint64_t address)
 {
 	const struct independent_chain *chain = &reader->kinds[kind];
 	uint64_t i;
 
 	for (i = 0; i < chain->nr_records; i++)
 		if (chain->records[i].address == address)
-			return chain->records[i].flags & 1 ? NULL : &chain->records[i];
+			return &chain->records[i];
 	return NULL;
+}
+
+const struct independent_record *find(const struct independent *reader, uint32_t kind,
+				      uint64_t address)
+{
+	const struct independent_record *record = record_at(reader, kind, address);
+
+	return record && !record->gone ? record : NULL;
 }
 
 static bool no_padding(const struct independent *reader, uint32_t kind, uint64_t address)
 {
-	uint64_t offset = address % reader->page_size;
-	const uint8_t *page = reader->page(reader->ctx, address - offset, reader->page_size);
+	const uint8_t *bytes = bytes_at(reader, address);
 	const char *width;
 	uint32_t end = 16;
 
 	for (width = forms[kind].widths; *width; width++)
 		end += (uint32_t)(*width - '0');
-	return page && zero(page + offset + end, forms[kind].size - end);
+	return bytes && zero(bytes + end, forms[kind].size - end);
 }
 
 /* Every byte but those of flags and index. */
@@ -374,7 +397,7 @@ static bool table_address(uint64_t address)
 	return address && !(address % TABLE_SIZE) && address < ADDRESSES;
 }
 
-static bool between(uint64_t low, uint64_t value, uint64_t high)
+bool between(uint64_t low, uint64_t value, uint64_t high)
 {
 	return low <= value && value <= high;
 }
@@ -557,15 +580,13 @@ static bool check_record(struct independent *reader, uint32_t kind, uint64_t pos
 /* Of the kinds that can be referred to. */
 #define COUNTED DEVICE
 
-/* How many live records of @kind have @value as the member @which. */
-static uint64_t users(const struct independent *reader, uint32_t kind, uint32_t which,
-		      uint64_t value)
+uint64_t users(const struct independent *reader, uint32_t kind, uint32_t which, uint64_t value)
 {
 	const struct independent_chain *chain = &reader->kinds[kind];
 	uint64_t count = 0, i;
 
 	for (i = 0; i < chain->nr_records; i++)
-		if (!(chain->records[i].flags & 1) && chain->records[i].member[which] == value)
+		if (!chain->records[i].gone && chain->records[i].member[which] == value)
 			count++;
 	return count;
 }
@@ -601,12 +622,6 @@ static bool check_references(struct independent *reader, uint32_t kind)
 	return true;
 }
 
-struct key {
-	uint64_t first;
-	uint64_t second;
-	uint64_t address;
-};
-
 static int compare(const void *left, const void *right)
 {
 	const struct key *a = left, *b = right;
@@ -618,10 +633,8 @@ static int compare(const void *left, const void *right)
 	return 0;
 }
 
-/* Of a kind's live records; the caller frees them. */
-static struct key *keys_of(const struct independent *reader, uint32_t kind,
-			   struct key (*key_of)(const struct independent *reader, uint32_t kind,
-						const struct independent_record *record),
+/* Of a kind's records that count; the caller frees them. */
+static struct key *keys_of(const struct independent *reader, uint32_t kind, key_function *key_of,
 			   uint64_t *count)
 {
 	const struct independent_chain *chain = &reader->kinds[kind];
@@ -632,10 +645,36 @@ static struct key *keys_of(const struct independent *reader, uint32_t kind,
 		abort();
 	*count = 0;
 	for (i = 0; i < chain->nr_records; i++)
-		if (!(chain->records[i].flags & 1))
+		if (!chain->records[i].gone)
 			keys[(*count)++] = key_of(reader, kind, &chain->records[i]);
 	qsort(keys, *count, sizeof(*keys), compare);
 	return keys;
+}
+
+bool check_unique(struct independent *reader, uint32_t kind, key_function *key_of)
+{
+	uint64_t i, count;
+	struct key *keys = keys_of(reader, kind, key_of, &count);
+	bool unique = true;
+
+	for (i = 1; i < count && unique; i++)
+		if (!compare(&keys[i - 1], &keys[i]))
+			unique = refuse(reader, "no two alike", keys[i].address);
+	free(keys);
+	return unique;
+}
+
+bool check_same(struct independent *reader, uint32_t kind, key_function *key_of, const char *rule)
+{
+	uint64_t i, count;
+	struct key *keys = keys_of(reader, kind, key_of, &count);
+	bool same = true;
+
+	for (i = 1; i < count; i++)
+		if (!compare(&keys[i - 1], &keys[i]) && keys[i - 1].address != keys[i].address)
+			same = refuse(reader, rule, keys[i].first);
+	free(keys);
+	return same;
 }
 
 /* What no two live records of a kind may both have. */
@@ -662,19 +701,6 @@ static struct key key_of(const struct independent *reader, uint32_t kind,
 	}
 }
 
-static bool check_unique(struct independent *reader, uint32_t kind)
-{
-	uint64_t i, count;
-	struct key *keys = keys_of(reader, kind, key_of, &count);
-	bool unique = true;
-
-	for (i = 1; i < count && unique; i++)
-		if (!compare(&keys[i - 1], &keys[i]))
-			unique = refuse(reader, "no two alike", keys[i].address);
-	free(keys);
-	return unique;
-}
-
 static uint64_t unit_of(const struct independent *reader, const struct independent_record *record)
 {
 	return find(reader, DEVICE, record->member[ATTACHMENT_DEVICE])->member[DEVICE_IOMMU];
@@ -694,25 +720,6 @@ static struct key domain_of(const struct independent *reader, uint32_t kind,
 	(void)kind;
 	return (struct key){ unit_of(reader, record), record->member[ATTACHMENT_DOMAIN],
 			     record->member[ATTACHMENT_DID] };
-}
-
-/* On a unit, a domain has one id, and an id one domain. */
-static bool check_dids(struct independent *reader)
-{
-	uint64_t i, count;
-	struct key *keys = keys_of(reader, ATTACHMENT, did_of, &count);
-	bool sound = true;
-
-	for (i = 1; i < count; i++)
-		if (!compare(&keys[i - 1], &keys[i]) && keys[i - 1].address != keys[i].address)
-			sound = refuse(reader, "one domain for an id", keys[i].address);
-	free(keys);
-	keys = keys_of(reader, ATTACHMENT, domain_of, &count);
-	for (i = 1; i < count; i++)
-		if (!compare(&keys[i - 1], &keys[i]) && keys[i - 1].address != keys[i].address)
-			sound = refuse(reader, "one id for a domain", keys[i].second);
-	free(keys);
-	return sound;
 }
 
 /* One attachment without PASID a device; at most one for each PASID is check_unique(). */
@@ -749,9 +756,12 @@ bool independent_check(struct independent *reader)
 		if (!check_references(reader, kind))
 			return false;
 	for (kind = 1; kind <= INDEPENDENT_KINDS; kind++)
-		if (!check_unique(reader, kind))
+		if (!check_unique(reader, kind, key_of))
 			return false;
-	return check_attachments(reader) && check_dids(reader) && !reader->refused;
+	/* On a unit, a domain has one id, and an id one domain. */
+	return check_attachments(reader) &&
+	       check_same(reader, ATTACHMENT, did_of, "one domain for an id") &&
+	       check_same(reader, ATTACHMENT, domain_of, "one id for a domain") && !reader->refused;
 }
 
 void independent_end(struct independent *reader)

@@ -21,13 +21,16 @@
  * @flags: bit 0: deleted
  * @ref_count: as written
  * @index: as written
- * @member: the fields of its kind, in the order of docs/format.md
+ * @gone: it counts for nothing: deleted, or as good as that
+ * @member: the fields of its kind, in the order of docs/format.md or of
+ *	independent-series.h
  */
 struct independent_record {
 	uint64_t address;
 	uint32_t flags;
 	uint32_t ref_count;
 	uint64_t index;
+	bool gone;
 	uint64_t member[INDEPENDENT_MEMBERS];
 };
 

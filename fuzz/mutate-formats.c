@@ -65,6 +65,17 @@ static const struct mutate_format formats[] = {
 		.fields = { { ROLE_PAGE_SIZE, 1 }, { ROLE_OPTIONS, 1 }, { ROLE_ROOT, 4 } },
 	},
 	{
+		.target = "agree-series",
+		.content = CONTENT_HANDOVER,
+		.alternatives_of = ROLE_OPTIONS,
+		.alternatives = 1 << 7,
+		.alternatives_count = 0x3f << 1,
+		.fields = { { ROLE_PAGE_SIZE, 1 },
+			    { ROLE_REVISION, 1 },
+			    { ROLE_OPTIONS, 1 },
+			    { ROLE_ROOT, 4 } },
+	},
+	{
 		.target = "vtd",
 		.content = CONTENT_VTD,
 		.scalable = 1,

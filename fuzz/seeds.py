@@ -49,6 +49,19 @@ device 00:04.0 domain=d0
 device 00:05.0 domain=gone deleted
 device 00:06.0 domain=gone stale
 """
+# Two units, a domain of several devices and on both units, ids and requesters that occur twice, more than a page.
+SHARED = """
+unit u0 mode=legacy
+unit u1 mode=legacy segment=1
+domain d0 levels=4
+domain d1 levels=3
+map d0 0x1000 8K phys=0x40000000
+map d1 0x1000 8K phys=0x40100000
+device 00:04.0 domain=d0 unit=u0
+device 00:05.0 domain=d0 unit=u0
+device 0001:00:04.0 domain=d0 unit=u1
+device 0001:00:05.0 domain=d1 unit=u1
+"""
 BODIES = {"legacy": LEGACY, "scalable": SCALABLE, "special": SPECIAL, "deleted": DELETED}
 
 
@@ -84,8 +97,8 @@ class Handover:
         return memory(self.pieces)
 
 
-def build(abi, body, page_size=4096):
-    lines = ["page-size %dK" % (page_size // 1024), "ram 0x%x 4M" % BASE, "abi " + abi]
+def build(abi, body, page_size=4096, settings=""):
+    lines = ["page-size %dK" % (page_size // 1024), "ram 0x%x 4M" % BASE, "abi " + abi + settings]
     if page_size > 4096:
         lines.append("pack-tables")
     with tempfile.NamedTemporaryFile("w", suffix=".desc") as file:
@@ -261,6 +274,85 @@ def agree():
         yield from vary(variations.agree(name, varied(abi, body)[0]))
 
 
+def series_handover(abi, body, page_size=4096, settings=""):
+    """Root and records, without the tables."""
+    built = build(abi, body, page_size, settings)
+    tables = pieces_of(built, UNIT_TABLES)
+    pieces = {frame: data for frame, data in pieces_of(built, ("root", "page.")).items() if frame not in tables}
+    return Handover(abi, built.state_root, pieces, page_size)
+
+
+def series_handovers():
+    """Each layout of the posted series in each page size, with records in one page and in many."""
+    bodies = {"legacy": LEGACY, "scalable": SCALABLE, "deleted": DELETED, "shared": SHARED}
+    for abi in REVISIONS[1:]:
+        for page_size in SHIFTS:
+            end = "-%dk" % (page_size // 1024)
+            for body, text in bodies.items():
+                yield "%s-%s%s" % (abi, body, end), series_handover(abi, text, page_size)
+            yield abi + "-pages" + end, series_handover(abi, SHARED, page_size, " page-records=1")
+
+
+def smmuv3(abi):
+    """A handover whose unit is an Arm SMMUv3, and the writes that make it so."""
+    handover = series_handover(abi, LEGACY)
+    units, _, devices = struct.unpack_from("<QQQ", handover.pieces[(BASE + handover.root) // FRAME], 8)
+    writes = write(units // FRAME, 16 + 16, struct.pack("<12Q", 2, 0xfed90000, 0x10009, 0x21000, 0x22000, *[0] * 7))
+    for i in range(2 if abi == "iommu-liveupdate" else 0):
+        writes += write(devices // FRAME, 16 + 72 * i + 48, struct.pack("<QQQ", 0x23000 + i, 3, 0x24000))
+    return handover, writes
+
+
+# Of a device record: bytes, and where the domain id, PASID directory and number of PASIDs stand.
+SERIES_DEVICES = {"iommu-v1": (65, 25, 49), "iommu-liveupdate-v1": (56, 16, 40), "iommu-liveupdate": (72, 24, 56),
+                  "iommu-liveupdate-56": (56, 16, 40)}
+
+
+def series_limits(abi):
+    """Either side of limits, and what takes several fields at once: another mode, a page that is emptied."""
+    size, did, directory = SERIES_DEVICES[abi]
+    handover = series_handover(abi, SCALABLE)
+    first = (BASE + handover.root) // FRAME
+    chains = struct.unpack_from("<5Q", handover.pieces[first], 8 * (abi in REVISIONS[3:]))
+    domains, devices = (chains[i] // FRAME for i in ((2, 4) if abi == "iommu-v1" else (1, 2)))
+    changes = [(devices, 16 + did, struct.pack("<I", value)) for value in (0, 1, 0xffff, 0x10000)]
+    changes += [(devices, 16 + directory, struct.pack("<QQ", *pair)) for pair in (
+        (0x20000, 32), (0x20000, 64), (0x20000, 1 << 20), (0x20000, (1 << 20) + 64), (0x20000, 0), (0, 64), (0, 0))]
+    changes += [(devices, 16 + 45, bytes([value])) for value in (1, 2)]
+    changes += [(domains, 16 + 28, bytes([value])) for value in (1, 2)]
+    yield from variations.series_groups(abi + "-limits", handover, changes)
+    handover = series_handover(abi, SHARED, settings=" page-records=2")
+    changes = [(frame, 16 + record * size + directory, struct.pack("<QQ", 0x20000, 0x8000))
+               for frame in handover.pieces for record in range(2)]
+    changes += [(frame, 8, bytes(8 + 2 * size)) for frame in handover.pieces]
+    yield from variations.series_groups(abi + "-together", handover, changes)
+
+
+def series_roots(abi):
+    """The root where it is not aligned, at the end of its page, and beyond that."""
+    handover = series_handover(abi, LEGACY)
+    size = 48 if abi == "iommu-v1" else 32 if abi in REVISIONS[3:] else 24
+    frame = (BASE + handover.root) // FRAME
+    root = handover.pieces[frame][:size]
+    for name, at in (("unaligned", 4), ("at-the-end", FRAME - size), ("beyond", FRAME - size + 8)):
+        moved = Handover(abi, frame * FRAME + at, {**handover.pieces, frame: bytes(FRAME)})
+        yield "%s-root-%s" % (abi, name), (variations.series_header(moved, 0) + moved.edits() +
+                                           write(frame, at, root[:FRAME - at]))
+
+
+def agree_series():
+    for name, handover in series_handovers():
+        yield name, variations.series_header(handover, 0) + handover.edits()
+    for abi in REVISIONS[3:]:
+        handover, writes = smmuv3(abi)
+        yield abi + "-smmuv3", variations.series_header(handover, 0) + handover.edits() + writes
+    for abi in REVISIONS[1:]:
+        yield from vary(variations.series(abi + "-shared", series_handover(abi, SHARED)))
+        yield from vary(series_limits(abi))
+        yield from vary(series_roots(abi))
+    yield from vary(variations.series("iommu-v1-deleted", series_handover("iommu-v1", DELETED)))
+
+
 def pagetable_seed(body, label, stage, options):
     built = build(REVISIONS[0], body)
     pieces = pieces_of(built, ("pt[%s]" % label, "pt.%s." % label))
@@ -339,8 +431,9 @@ def ikho():
         yield "real-" + name, b"\0" + data[8:]
 
 
-TARGETS = {"chain": chain, "verify": verify, "records": records, "agree": agree, "pagetable": pagetable,
-           "vtd": vtd, "ikho": ikho, "roundtrip": roundtrip, **machine_seeds.TARGETS, **tool_seeds.TARGETS}
+TARGETS = {"chain": chain, "verify": verify, "records": records, "agree": agree, "agree-series": agree_series,
+           "pagetable": pagetable, "vtd": vtd, "ikho": ikho, "roundtrip": roundtrip, **machine_seeds.TARGETS,
+           **tool_seeds.TARGETS}
 
 
 def main():

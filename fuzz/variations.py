@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """Inputs that try one change after the other on a sound handover: each field of its root, pages and
 records, each word of its tables, set to values that mean something nearby. For targets whose last
-writes to memory may be alternatives (agree, verify)."""
+writes to memory may be alternatives (agree, agree-series, verify)."""
 
 import struct
 
@@ -142,6 +142,25 @@ def agree(name, handover):
     for i, group in enumerate(packed(sealed(handover.pieces, BASE + handover.root), 63)):
         yield "%s-%02d" % (name, i), (struct.pack("<BBI", handover.shift, 0x81 | len(group) << 1, handover.root) +
                                       handover.edits() + b"".join(group))
+
+
+def series_header(handover, nr_alternatives):
+    options = 0x80 | nr_alternatives << 1 if nr_alternatives else 0
+    return struct.pack("<BBBI", handover.shift, handover.revision, options, handover.root)
+
+
+def series(name, handover):
+    """Of a handover of the posted series' layouts, of root and records alone."""
+    frames = sorted(handover.pieces)
+    changes = list(octets(handover.pieces, frames)) + list(links(frames))
+    changes += [(frame, at, bytes([1])) for frame in frames for at, value in enumerate(handover.pieces[frame][:208])
+                if not value]
+    return series_groups(name, handover, changes)
+
+
+def series_groups(name, handover, changes):
+    for i, group in enumerate(packed(changes, 63)):
+        yield "%s-%02d" % (name, i), series_header(handover, len(group)) + handover.edits() + b"".join(group)
 
 
 def verify(name, handover, changes, options=0x18):

@@ -89,7 +89,7 @@ struct iommu_v1_iommu_ser {
  * struct iommu_v1_domain_ser - one domain
  * @object: start of the record
  * @top_table: physical address of the top table
- * @top_level: 2 for 3 levels, 3 for 4 levels
+ * @top_level: 2 for 3 levels, 3 for 4, 4 for 5
  * @restored_domain: a kernel pointer at run time
  */
 struct iommu_v1_domain_ser {
