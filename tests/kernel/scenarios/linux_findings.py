@@ -14,8 +14,6 @@ NEEDS = ["stock", "tool", "LIVEUPDATE_TEST=y", "KASAN=n"]
 MODES = ["legacy"]
 FLB = "liveupdate-test-flb-v0"
 ABSENT = "liveupdate-test-flb-v9"
-# As a little-endian number: an FDT's are big-endian.
-FDT_MAGIC = 0xedfe0dd0
 TOKENS = (0x1234, 0x1235)
 UNDERFLOW = r"refcount_t: underflow; use-after-free"
 ADDITION = r"refcount_t: addition on 0; use-after-free"
@@ -140,8 +138,8 @@ def flb_count_next_page(lab):
             flb_name(handover, index, ABSENT)
         flb_name(handover, FLB_MAX, FLB)
         check(handover.flb_entry(FLB_MAX) + 48 == handover.flb_page + 4096, "geometry")
-        # Any page may be behind it; the FDT of a handover must stay whole.
-        if handover.gdb.read_u64(handover.flb_page + 4096) & 0xffffffff != FDT_MAGIC:
+        # Any page may be behind it; those of the handover itself must stay whole.
+        if handover.flb_page + 4096 not in (handover.fdt, handover.luo, handover.sessions_block):
             handover.gdb.write_u64(handover.flb_page + 4096, planted)
         flb_count(handover, FLB_MAX + 1)
 
