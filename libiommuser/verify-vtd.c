@@ -87,7 +87,8 @@ static OWN_FRAME void check_translation(const struct device_check *check, u32 st
 	known = &check->verify->graph->domain_stages[check->domain];
 	if (!*known)
 		*known = (u8)stage;
-	if (valid_top_level(stage, check->top_level) && width != expected)
+	/* 3 levels are no level of a first stage, which only the hardware's entry may tell. */
+	if (valid_top_level(IOMMUSER_STAGE_SECOND, check->top_level) && width != expected)
 		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, width, expected);
 	if (top_table != check->top_table)
 		device_finding(check, IOMMUSER_FINDING_VTD_TOP_TABLE, top_table, check->top_table);
