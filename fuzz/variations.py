@@ -118,6 +118,12 @@ def packed(alternatives, most):
         yield group
 
 
+def groups(name, handover, alternatives, most, header):
+    """Inputs of so many alternatives at a time; the header's argument is their number."""
+    for i, group in enumerate(packed(alternatives, most)):
+        yield "%s-%02d" % (name, i), header(len(group)) + handover.edits() + b"".join(group)
+
+
 def unsealed(pieces, root):
     """Writes that a seal must notice, and some strings that fill their field."""
     for frame in sealed_pages(pieces, root):
@@ -133,15 +139,13 @@ def sealed_pages(pieces, root):
 
 def agree(name, handover):
     """Of a handover of "iommuser-v1": handover.pieces by frame, .root from BASE, .shift, .edits()."""
+    def header(seal):
+        return lambda count: struct.pack("<BBI", handover.shift, 0x80 | seal | count << 1, handover.root)
+
     changes = list(unsealed(handover.pieces, BASE + handover.root))
     for seal in (0, 1):
-        for i, group in enumerate(packed(changes, 63)):
-            yield "%s-seal-%d-%02d" % (name, seal, i), (
-                struct.pack("<BBI", handover.shift, 0x80 | seal | len(group) << 1, handover.root) + handover.edits() +
-                b"".join(group))
-    for i, group in enumerate(packed(sealed(handover.pieces, BASE + handover.root), 63)):
-        yield "%s-%02d" % (name, i), (struct.pack("<BBI", handover.shift, 0x81 | len(group) << 1, handover.root) +
-                                      handover.edits() + b"".join(group))
+        yield from groups("%s-seal-%d" % (name, seal), handover, changes, 63, header(seal))
+    yield from groups(name, handover, sealed(handover.pieces, BASE + handover.root), 63, header(1))
 
 
 def series_header(handover, nr_alternatives):
@@ -159,16 +163,13 @@ def series(name, handover):
 
 
 def series_groups(name, handover, changes):
-    for i, group in enumerate(packed(changes, 63)):
-        yield "%s-%02d" % (name, i), series_header(handover, len(group)) + handover.edits() + b"".join(group)
+    return groups(name, handover, changes, 63, lambda count: series_header(handover, count))
 
 
 def verify(name, handover, changes, options=0x18):
     """Of any handover; the frame that is hidden is none of it."""
-    for i, group in enumerate(packed(changes, 31)):
-        yield "%s-%02d" % (name, i), (
-            struct.pack("<BBBHI", handover.shift, handover.revision, options, 0x8000 | len(group) << 10 | 1000,
-                        handover.root) + bytes(128) + handover.edits() + b"".join(group))
+    return groups(name, handover, changes, 31, lambda count: struct.pack(
+        "<BBBHI", handover.shift, handover.revision, options, 0x8000 | count << 10 | 1000, handover.root) + bytes(128))
 
 
 def lost(name, handover, blind):
