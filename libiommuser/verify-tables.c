@@ -114,7 +114,7 @@ static OWN_FRAME int check_domain_tables(struct iommuser_verify *verify, u64 pos
 				  MAX_BLIND_TABLES - verify->counts.nr_table_pages, verify->visitor,
 				  &reporter, &counts);
 	if (result == -IOMMUSER_EINVAL)
-		return 0; /* impossible level or width, reported with the record */
+		return 0; /* impossible level or width, reported with the record or a device */
 	verify->counts.nr_table_pages += counts.nr_tables;
 	verify->counts.nr_table_entries += counts.nr_entries;
 	verify->counts.nr_domains_walked++;
