@@ -3,7 +3,6 @@
 """Runs a fuzz engine on a target: records its curve, keeps what it learns, names what it finds (see fuzz/run)."""
 
 import argparse
-import csv
 import hashlib
 import os
 import re
@@ -14,14 +13,16 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
+
+from curve import Recorder  # noqa: E402
+
 SECONDS_PER_INPUT = 60
 MEGABYTES = 2048
 # An engine that is told to stop has so many seconds.
 PATIENCE = 60
 # An input is no larger than this, or than the largest that it starts with.
 MAX_LENGTH = 16384
-# A row of the curve for so much processor time at most.
-ROW_SECONDS = 1.0
 TICKS = os.sysconf("SC_CLK_TCK")
 CULPRITS = ("crash-", "leak-", "oom-", "timeout-")
 # For targets that need something of their own.
@@ -123,33 +124,6 @@ class Process:
         if self.status is None and not self.stopped:
             self.stopped = time.monotonic()
             os.killpg(self.running.pid, signal.SIGINT)
-
-
-class Curve:
-    """Processor time, and what was reached in it."""
-
-    def __init__(self, path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.path = path
-        self.stream = open(path, "w", encoding="ascii", newline="")
-        self.table = csv.writer(self.stream, lineterminator="\n")
-        self.table.writerow(("cpu_seconds", "executions", "edges", "features", "inputs"))
-        self.written = None
-        self.at = None
-
-    def add(self, seconds, executions, edges, features, inputs, last=False):
-        self.at = (round(seconds, 2), executions, edges, features, inputs)
-        if self.at == self.written:
-            return
-        if last or not self.written or seconds - self.written[0] >= ROW_SECONDS:
-            self.table.writerow("" if value is None else value for value in self.at)
-            self.stream.flush()
-            self.written = self.at
-
-    def close(self):
-        if self.at:
-            self.add(*self.at, last=True)
-        self.stream.close()
 
 
 class LibFuzzer:
@@ -408,7 +382,7 @@ class Run:
     def go(self):
         """The exit status."""
         engine = {"libfuzzer": LibFuzzer, "afl": Afl}[self.engine_name](self)
-        curve = Curve(self.path("curves", self.name + ".csv"))
+        curve = Recorder(self.path("curves", self.name + ".csv"))
         before = set(files_in(self.kept))
         stopped = self.drive(engine, curve)
         curve.close()

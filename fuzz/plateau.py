@@ -7,9 +7,12 @@ import os
 import re
 import sys
 
+sys.dont_write_bytecode = True
+
+from curve import COLUMNS  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEPT = os.path.join(HERE, "curves")
-COLUMNS = ("cpu_seconds", "executions", "edges", "features", "inputs")
 # A row is kept for this many times the time of the one before.
 STEP = 1.08
 NAME = re.compile(r"(?P<target>[a-z0-9-]+)-(?P<engine>libfuzzer|afl)-(?P<empty>empty-)?(?P<when>\d{8}-\d{6})(-\d+)?\.csv")

@@ -129,7 +129,7 @@ static u64 misaligned_bits(const struct pt_format *format, u64 entry, u32 level)
 {
 	u64 bits = entry & IOMMUSER_ADDRESS_MASK & (level_size(level) - 1);
 
-	if (level && format == &first_stage)
+	if (format == &first_stage)
 		bits &= ~FIRST_PAT_LARGE;
 	return bits;
 }
@@ -255,12 +255,12 @@ static u32 count_empty(const u8 *entries, u32 index)
 	return i - index;
 }
 
+/* Is an entry present that is not empty? */
 static bool entry_present(const struct pt_walk *walk, u64 phys, u64 entry)
 {
 	if (entry & walk->format->present)
 		return true;
-	if (entry)
-		report_entry(walk, IOMMUSER_FINDING_PT_NO_PERMISSION, phys, entry, 0);
+	report_entry(walk, IOMMUSER_FINDING_PT_NO_PERMISSION, phys, entry, 0);
 	return false;
 }
 
@@ -505,7 +505,7 @@ int iommuser_pt_translate(const struct iommuser_pt_table *table, u64 iova,
 		level--;
 	}
 	leaf = translation->steps[translation->nr_steps - 1].entry;
-	if (level > MAX_LEAF_LEVEL || (level && misaligned_bits(format, leaf, level)))
+	if (level > MAX_LEAF_LEVEL || misaligned_bits(format, leaf, level))
 		return -IOMMUSER_ECORRUPT;
 	translation->mapped = true;
 	translation->phys = leaf_phys(leaf, level) | (iova & (level_size(level) - 1));

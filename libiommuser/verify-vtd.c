@@ -78,8 +78,9 @@ static OWN_FRAME bool account_for_table(struct iommuser_verify *verify, u64 phys
 static OWN_FRAME void check_translation(const struct device_check *check, u32 stage, u64 width,
 					u64 top_table, u64 did)
 {
-	/* The encodings of levels begin with 3 levels in AW, and with 4 in FSPM. */
-	u64 expected = check->top_level - (stage == IOMMUSER_STAGE_FIRST ? 3 : 1);
+	/* AW counts from 2 levels, which are reserved, FSPM from 4. */
+	u64 levels = width + (stage == IOMMUSER_STAGE_FIRST ? 4 : 2);
+	u64 expected = check->top_level + 1;
 	u8 *known;
 
 	if (!check->has_domain)
@@ -88,8 +89,8 @@ static OWN_FRAME void check_translation(const struct device_check *check, u32 st
 	if (!*known)
 		*known = (u8)stage;
 	/* 3 levels are no level of a first stage, which only the hardware's entry may tell. */
-	if (valid_top_level(IOMMUSER_STAGE_SECOND, check->top_level) && width != expected)
-		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, width, expected);
+	if (valid_top_level(IOMMUSER_STAGE_SECOND, check->top_level) && levels != expected)
+		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, levels, expected);
 	if (top_table != check->top_table)
 		device_finding(check, IOMMUSER_FINDING_VTD_TOP_TABLE, top_table, check->top_table);
 	if (did != check->did)

@@ -798,7 +798,7 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"keep and later edit one while the device uses the other. " STRAY_DMA,
 		REDO REPORT_IOMMU),
 	EXPLAIN(VTD_WIDTH,
-		"%r has an entry of address width or level %F where its domain needs %E",
+		"%r has an entry for page tables of %F levels where its domain's have %E",
 		"The width decides how many levels the hardware walks. When it doesn't fit the "
 		"table, all addresses are translated wrongly. " STRAY_DMA,
 		REDO REPORT_IOMMU),
