@@ -124,6 +124,7 @@ static const struct mutate_format formats[] = {
 			    { ROLE_FRAME, 2 } },
 	},
 	{ .target = "kho-fdt", .content = CONTENT_FILE, .change = change_fdt },
+	{ .target = "dump", .content = CONTENT_FILE, .change = change_dump },
 	{ .target = "ikho", .content = CONTENT_FILE, .change = change_ikho },
 };
 

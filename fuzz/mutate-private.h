@@ -208,6 +208,9 @@ u32 below(struct mutation *m, u64 limit);
 bool one_in(struct mutation *m, u32 of);
 /* An edge of the range of some width, or any number. */
 u64 any_number(struct mutation *m);
+/* Little-endian numbers of @width bytes. */
+u64 number_at(const u8 *at, u32 width);
+void put_number(u8 *at, u64 value, u32 width);
 /* Change some of the bytes, not their number, as the engine does. */
 void change_bytes(struct mutation *m, u8 *data, size_t size);
 
@@ -264,6 +267,7 @@ extern const u32 mutate_nr_operators;
 void generate(struct mutation *m);
 
 /* Files (mutate-ikho.c and so on) */
+size_t change_dump(struct mutation *m, u8 *data, size_t size, size_t max_size);
 size_t change_ikho(struct mutation *m, u8 *data, size_t size, size_t max_size);
 size_t change_fdt(struct mutation *m, u8 *data, size_t size, size_t max_size);
 

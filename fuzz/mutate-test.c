@@ -24,9 +24,9 @@
 #define OPERATOR_SEEDS 3000
 #define GARBAGE_SEEDS 2000
 
-static const char *const targets[] = { "chain",	  "verify",	  "pagetable", "records",
-				       "agree",	  "agree-series", "vtd",       "restore",
-				       "kho-map", "luo",	  "kho-fdt",   "ikho" };
+static const char *const targets[] = { "chain",	       "verify", "pagetable", "records", "agree",
+				       "agree-series", "vtd",	 "restore",   "kho-map", "luo",
+				       "kho-fdt",      "ikho",	 "dump" };
 
 static struct mutation the_mutation;
 static struct mutate_model the_model;

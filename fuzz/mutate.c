@@ -51,6 +51,23 @@ u64 any_number(struct mutation *m)
 	}
 }
 
+u64 number_at(const u8 *at, u32 width)
+{
+	u64 value = 0;
+
+	while (width--)
+		value = value << 8 | at[width];
+	return value;
+}
+
+void put_number(u8 *at, u64 value, u32 width)
+{
+	u32 i;
+
+	for (i = 0; i < width; i++)
+		at[i] = (u8)(value >> 8 * i);
+}
+
 /* Without an engine: bits, bytes, numbers, and runs that are moved. */
 static size_t change_plainly(struct mutation *m, u8 *data, size_t size, size_t max_size)
 {

@@ -2,7 +2,7 @@
 # The structure-aware mutator: a library for libFuzzer and the replayers, a module for AFL++ and a test. It knows
 # the targets by name, from mutate-formats.c.
 set(MUTATOR_SOURCES mutate.c mutate-model.c mutate-survey.c mutate-values.c mutate-pages.c mutate-generate.c
-	mutate-formats.c mutate-ikho.c mutate-fdt.c)
+	mutate-formats.c mutate-dump.c mutate-ikho.c mutate-fdt.c)
 set(MUTATOR_INCLUDES "${CMAKE_CURRENT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tools/iommu-kho-dump")
 
 add_library(fuzz-mutate STATIC ${MUTATOR_SOURCES})
