@@ -262,29 +262,29 @@ static void generate_elf(struct mutation *m, struct dump *dump)
 	u8 page[PAGE], *header = dump->bytes + 64, *note = dump->bytes + at;
 
 	memcpy(dump->bytes, ELFMAG "\2\1\1", 7);
-	put_number(dump->bytes + 16, ET_CORE, 2);
-	put_number(dump->bytes + 18, one_in(m, 4) ? EM_AARCH64 : EM_X86_64, 2);
-	put_number(dump->bytes + 20, 1, 4);
-	put_number(dump->bytes + 32, 64, 8);
-	put_number(dump->bytes + 52, 64, 2);
-	put_number(dump->bytes + 54, 56, 2);
-	put_number(dump->bytes + 56, nr + 1, 2);
-	put_number(header, PT_NOTE, 4);
-	put_number(header + 8, at, 8);
-	put_number(header + 32, 24 + sizeof(lines), 8);
-	put_number(note, 11, 4);
-	put_number(note + 4, sizeof(lines) - 1, 4);
+	set_number(dump->bytes + 16, ET_CORE, 2);
+	set_number(dump->bytes + 18, one_in(m, 4) ? EM_AARCH64 : EM_X86_64, 2);
+	set_number(dump->bytes + 20, 1, 4);
+	set_number(dump->bytes + 32, 64, 8);
+	set_number(dump->bytes + 52, 64, 2);
+	set_number(dump->bytes + 54, 56, 2);
+	set_number(dump->bytes + 56, nr + 1, 2);
+	set_number(header, PT_NOTE, 4);
+	set_number(header + 8, at, 8);
+	set_number(header + 32, 24 + sizeof(lines), 8);
+	set_number(note, 11, 4);
+	set_number(note + 4, sizeof(lines) - 1, 4);
 	memcpy(note + 12, "VMCOREINFO\0", 12);
 	memcpy(note + 24, lines, sizeof(lines));
 	at += 64;
 	for (i = 0; i < nr; i++, at += PAGE) {
 		header += 56;
 		fill(m, page);
-		put_number(header, PT_LOAD, 4);
-		put_number(header + 8, at, 8);
-		put_number(header + 24, PAGE * (1 + i + below(m, 3)), 8);
-		put_number(header + 32, PAGE, 8);
-		put_number(header + 40, PAGE, 8);
+		set_number(header, PT_LOAD, 4);
+		set_number(header + 8, at, 8);
+		set_number(header + 24, PAGE * (1 + i + below(m, 3)), 8);
+		set_number(header + 32, PAGE, 8);
+		set_number(header + 40, PAGE, 8);
 		write_file(dump, at, page, PAGE);
 	}
 }
@@ -297,10 +297,10 @@ static void generate_lime(struct mutation *m, struct dump *dump)
 	for (i = 0; i < nr; i++, at += LIME_HEADER + length) {
 		length = one_in(m, 3) ? 1 + below(m, PAGE) : PAGE;
 		fill(m, page);
-		put_number(header, LIME_MAGIC, 4);
-		put_number(header + 4, 1, 4);
-		put_number(header + 8, PAGE * 2 * (i + 1), 8);
-		put_number(header + 16, PAGE * 2 * (i + 1) + length - 1, 8);
+		set_number(header, LIME_MAGIC, 4);
+		set_number(header + 4, 1, 4);
+		set_number(header + 8, PAGE * 2 * (i + 1), 8);
+		set_number(header + 16, PAGE * 2 * (i + 1) + length - 1, 8);
 		write_file(dump, at, header, sizeof(header));
 		write_file(dump, at + LIME_HEADER, page, length);
 	}
@@ -314,15 +314,15 @@ static void generate_kdump(struct mutation *m, struct dump *dump)
 	uLongf length;
 
 	memcpy(dump->bytes, "KDUMP   ", 8);
-	put_number(dump->bytes + 8, 1 + below(m, 6), 4);
+	set_number(dump->bytes + 8, 1 + below(m, 6), 4);
 	memcpy(dump->bytes + 12, "Linux", 6);
 	memcpy(dump->bytes + 272, "x86_64", 7);
-	put_number(dump->bytes + 428, PAGE, 4);
-	put_number(dump->bytes + 432, 1, 4);
-	put_number(dump->bytes + 436, 2, 4);
-	put_number(dump->bytes + 440, 64, 4);
-	put_number(dump->bytes + 460, 1, 4);
-	put_number(dump->bytes + PAGE + 96, 64, 8);
+	set_number(dump->bytes + 428, PAGE, 4);
+	set_number(dump->bytes + 432, 1, 4);
+	set_number(dump->bytes + 436, 2, 4);
+	set_number(dump->bytes + 440, 64, 4);
+	set_number(dump->bytes + 460, 1, 4);
+	set_number(dump->bytes + PAGE + 96, 64, 8);
 	for (i = 0; i < nr; i++, at += DESCRIPTOR, data += (u32)length) {
 		frame += 1 + below(m, 8);
 		dump->bytes[2 * PAGE + frame / 8] |= (u8)(1 << frame % 8);
@@ -333,9 +333,9 @@ static void generate_kdump(struct mutation *m, struct dump *dump)
 			compress2(out, &length, page, PAGE, 1);
 		else
 			length = PAGE;
-		put_number(dump->bytes + at, data, 8);
-		put_number(dump->bytes + at + 8, length, 4);
-		put_number(dump->bytes + at + 12, packed, 4);
+		set_number(dump->bytes + at, data, 8);
+		set_number(dump->bytes + at + 8, length, 4);
+		set_number(dump->bytes + at + 12, packed, 4);
 		write_file(dump, data, packed ? out : page, length);
 	}
 }
@@ -387,7 +387,7 @@ static void change_number(struct mutation *m, struct dump *dump)
 	u8 *at = dump->bytes + number->at;
 
 	if (dump->nr_numbers)
-		put_number(at, new_number(m, dump, number_at(at, number->width)), number->width);
+		set_number(at, new_number(m, dump, number_at(at, number->width)), number->width);
 }
 
 /* An entry becomes another, or two change places. */
@@ -446,9 +446,9 @@ static void change_head(struct mutation *m, struct dump *dump)
 		dump->head[3] = (u8)(1 + below(m, 3));
 		dump->head_size += 1 + dump->head[3] * PIECE_SIZE;
 		for (i = 4; i < dump->head_size; i += PIECE_SIZE) {
-			put_number(dump->head + i, below(m, 3) * PAGE, 4);
-			put_number(dump->head + i + 4, below(m, 8), 4);
-			put_number(dump->head + i + 8, below(m, 3), 2);
+			set_number(dump->head + i, below(m, 3) * PAGE, 4);
+			set_number(dump->head + i + 4, below(m, 8), 4);
+			set_number(dump->head + i + 8, below(m, 3), 2);
 		}
 	}
 }
@@ -465,8 +465,8 @@ static bool put_run(struct writing *writing, u32 at, const u8 *bytes, u32 size)
 {
 	if (writing->max_size - writing->size < RUN_HEADER + (size_t)size)
 		return false;
-	put_number(writing->data + writing->size, at, 4);
-	put_number(writing->data + writing->size + 4, size, 2);
+	set_number(writing->data + writing->size, at, 4);
+	set_number(writing->data + writing->size + 4, size, 2);
 	memcpy(writing->data + writing->size + RUN_HEADER, bytes, size);
 	writing->size += RUN_HEADER + size;
 	return true;

@@ -115,8 +115,8 @@ static struct section *add_section(struct image *image, u32 type, const void *by
 	memset(section, 0, sizeof(*section));
 	memcpy(room, bytes, size);
 	memcpy(section->header, IKHO_SECTION_MAGIC, IKHO_SECTION_MAGIC_SIZE);
-	put_number(section->header + IKHO_SECTION_TYPE, type, 4);
-	put_number(section->header + IKHO_SECTION_RAW, size, 4);
+	set_number(section->header + IKHO_SECTION_TYPE, type, 4);
+	set_number(section->header + IKHO_SECTION_RAW, size, 4);
 	section->bytes = room;
 	section->size = size;
 	section->plain = true;
@@ -138,25 +138,25 @@ static void generate_image(struct mutation *m, struct image *image)
 	image->used = 0;
 	memset(image->header, 0, sizeof(image->header));
 	memcpy(image->header, IKHO_MAGIC, IKHO_MAGIC_SIZE);
-	put_number(image->header + IKHO_HEADER_MAJOR, IKHO_MAJOR, 4);
-	put_number(image->header + IKHO_HEADER_MINOR, IKHO_MINOR, 4);
-	put_number(image->header + IKHO_HEADER_PAGE_SIZE, IKHO_UNIT, 4);
+	set_number(image->header + IKHO_HEADER_MAJOR, IKHO_MAJOR, 4);
+	set_number(image->header + IKHO_HEADER_MINOR, IKHO_MINOR, 4);
+	set_number(image->header + IKHO_HEADER_PAGE_SIZE, IKHO_UNIT, 4);
 	add_section(image, IKHO_INFO, info, sizeof(info) - 1);
 	for (i = 0; i < pages; i++) {
 		section = add_section(image, IKHO_PAGES, page, sizeof(page));
-		put_number(section->header + IKHO_SECTION_PHYS, 0x11000 + 0x1000 * i, 8);
+		set_number(section->header + IKHO_SECTION_PHYS, 0x11000 + 0x1000 * i, 8);
 	}
-	put_number(bytes, 0x11000, 8);
-	put_number(bytes + 8, 0x3000, 8);
+	set_number(bytes, 0x11000, 8);
+	set_number(bytes + 8, 0x3000, 8);
 	if (one_in(m, 2))
 		add_section(image, IKHO_PRESERVED, bytes, IKHO_PAIR_SIZE);
-	put_number(bytes, 3, 8);
-	put_number(bytes + 8, 0, 8);
+	set_number(bytes, 3, 8);
+	set_number(bytes + 8, 0, 8);
 	if (one_in(m, 2))
 		add_section(image, IKHO_STATES, bytes, IKHO_STATES_HEADER_SIZE + 1 + below(m, 40));
 	add_section(image, IKHO_END, bytes, IKHO_END_SIZE);
 	for (i = 0; i < image->nr_sections; i++)
-		put_number(image->sections[i].header + IKHO_SECTION_ENCODING, below(m, 2), 4);
+		set_number(image->sections[i].header + IKHO_SECTION_ENCODING, below(m, 2), 4);
 }
 
 /* Operators */
@@ -176,19 +176,19 @@ static void change_section_field(struct mutation *m, struct image *image)
 
 	switch (below(m, 5)) {
 	case 0:
-		put_number(at, number_at(other->header + fields[i][0], width), width);
+		set_number(at, number_at(other->header + fields[i][0], width), width);
 		break;
 	case 1:
-		put_number(at, number_at(at, width) + 1 - 2 * below(m, 2), width);
+		set_number(at, number_at(at, width) + 1 - 2 * below(m, 2), width);
 		break;
 	case 2:
-		put_number(at, number_at(at, width) + 4096 - 8192 * (u64)below(m, 2), width);
+		set_number(at, number_at(at, width) + 4096 - 8192 * (u64)below(m, 2), width);
 		break;
 	case 3:
-		put_number(at, below(m, 8), width);
+		set_number(at, below(m, 8), width);
 		break;
 	default:
-		put_number(at, any_number(m), width);
+		set_number(at, any_number(m), width);
 	}
 }
 
@@ -201,7 +201,7 @@ static void change_image_header(struct mutation *m, struct image *image)
 	if (one_in(m, 3))
 		image->options ^= (u8)(1 << below(m, 3));
 	else
-		put_number(image->header + fields[below(m, ARRAY_SIZE(fields))], value, 4);
+		set_number(image->header + fields[below(m, ARRAY_SIZE(fields))], value, 4);
 }
 
 /* Sections change places, or one goes, or one comes twice. */
@@ -240,19 +240,19 @@ static void change_number_within(struct mutation *m, u8 *bytes, u32 size)
 
 	switch (below(m, 5)) {
 	case 0:
-		put_number(at, number_at(other, 8), 8);
+		set_number(at, number_at(other, 8), 8);
 		break;
 	case 1:
-		put_number(at, number_at(at, 8) + 1 - 2 * (u64)below(m, 2), 8);
+		set_number(at, number_at(at, 8) + 1 - 2 * (u64)below(m, 2), 8);
 		break;
 	case 2:
-		put_number(at, number_at(at, 8) + 4096 - 8192 * (u64)below(m, 2), 8);
+		set_number(at, number_at(at, 8) + 4096 - 8192 * (u64)below(m, 2), 8);
 		break;
 	case 3:
-		put_number(at, (1ULL << 52) - (u64)below(m, 3) * 4096, 8);
+		set_number(at, (1ULL << 52) - (u64)below(m, 3) * 4096, 8);
 		break;
 	default:
-		put_number(at, any_number(m), 8);
+		set_number(at, any_number(m), 8);
 	}
 }
 
@@ -279,7 +279,7 @@ static void change_content(struct mutation *m, struct image *image)
 	section->bytes = copy;
 	section->size = size;
 	if (section->plain)
-		put_number(section->header + IKHO_SECTION_RAW, size, 4);
+		set_number(section->header + IKHO_SECTION_RAW, size, 4);
 }
 
 /* What follows from the sections: their numbers, and what END counts. */
@@ -293,7 +293,7 @@ static void correct(struct image *image)
 		struct section *section = &image->sections[i];
 		u64 type = number_at(section->header + IKHO_SECTION_TYPE, 4);
 
-		put_number(section->header + IKHO_SECTION_SEQUENCE, i, 4);
+		set_number(section->header + IKHO_SECTION_SEQUENCE, i, 4);
 		if (type == IKHO_PAGES)
 			pages += number_at(section->header + IKHO_SECTION_RAW, 4);
 		if (type != IKHO_END || section->size != IKHO_END_SIZE)
@@ -301,8 +301,8 @@ static void correct(struct image *image)
 		end = take_room(image, IKHO_END_SIZE);
 		if (!end)
 			continue;
-		put_number(end, i, 8);
-		put_number(end + 8, pages, 8);
+		set_number(end, i, 8);
+		set_number(end + 8, pages, 8);
 		section->bytes = end;
 	}
 }
@@ -338,12 +338,12 @@ static bool write_section(struct mutation *m, struct writing *writing, struct se
 	}
 	memcpy(to, section->header, IKHO_SECTION_SIZE);
 	if (seal || !one_in(m, 2))
-		put_number(to + IKHO_SECTION_STORED, stored, 4);
+		set_number(to + IKHO_SECTION_STORED, stored, 4);
 	else
-		put_number(to + IKHO_SECTION_STORED, claimed, 4);
+		set_number(to + IKHO_SECTION_STORED, claimed, 4);
 	if (seal) {
-		put_number(to + IKHO_SECTION_DATA_CRC, crc32(0, body, (uInt)stored), 4);
-		put_number(to + IKHO_SECTION_CRC, crc32(0, to, IKHO_SECTION_CRC), 4);
+		set_number(to + IKHO_SECTION_DATA_CRC, crc32(0, body, (uInt)stored), 4);
+		set_number(to + IKHO_SECTION_CRC, crc32(0, to, IKHO_SECTION_CRC), 4);
 	}
 	writing->size += IKHO_SECTION_SIZE + stored;
 	return true;
@@ -358,7 +358,7 @@ static size_t write_image(struct mutation *m, struct image *image, u8 *data, siz
 	if (max_size < 1 + HEADER_REST)
 		return 0;
 	if (seal)
-		put_number(image->header + IKHO_HEADER_CRC,
+		set_number(image->header + IKHO_HEADER_CRC,
 			   crc32(0, image->header, IKHO_HEADER_CRC), 4);
 	data[0] = image->options;
 	memcpy(data + 1, image->header + IKHO_MAGIC_SIZE, HEADER_REST);

@@ -210,7 +210,7 @@ bool one_in(struct mutation *m, u32 of);
 u64 any_number(struct mutation *m);
 /* Little-endian numbers of @width bytes. */
 u64 number_at(const u8 *at, u32 width);
-void put_number(u8 *at, u64 value, u32 width);
+void set_number(u8 *at, u64 value, u32 width);
 /* Change some of the bytes, not their number, as the engine does. */
 void change_bytes(struct mutation *m, u8 *data, size_t size);
 

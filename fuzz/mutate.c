@@ -60,7 +60,7 @@ u64 number_at(const u8 *at, u32 width)
 	return value;
 }
 
-void put_number(u8 *at, u64 value, u32 width)
+void set_number(u8 *at, u64 value, u32 width)
 {
 	u32 i;
 
