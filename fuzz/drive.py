@@ -19,6 +19,8 @@ from curve import Recorder  # noqa: E402
 
 SECONDS_PER_INPUT = 60
 MEGABYTES = 2048
+# An engine's processor time is looked at so often, however much it says.
+SAMPLE_SECONDS = 0.5
 # An engine that is told to stop has so many seconds.
 PATIENCE = 60
 # An input is no larger than this, or than the largest that it starts with.
@@ -104,6 +106,7 @@ class Process:
         self.status = None
         self.running = subprocess.Popen(command, env={**os.environ, **(environment or {})},
                                         stdin=subprocess.DEVNULL, process_group=0, **more)
+        self.sampled = time.monotonic()
         self.stopped = None
 
     def sample(self):
@@ -115,7 +118,9 @@ class Process:
             self.status = self.running.returncode = os.waitstatus_to_exitcode(status)
             self.seconds = max(self.seconds, usage.ru_utime + usage.ru_stime)
             return False
-        self.seconds = max(self.seconds, tree_seconds(self.running.pid))
+        if time.monotonic() - self.sampled >= SAMPLE_SECONDS:
+            self.seconds = max(self.seconds, tree_seconds(self.running.pid))
+            self.sampled = time.monotonic()
         if self.stopped and time.monotonic() - self.stopped > PATIENCE:
             os.killpg(self.running.pid, signal.SIGKILL)
         return True
