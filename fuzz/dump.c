@@ -156,8 +156,9 @@ static void read_stream(void)
 
 static void add_piece(u64 phys, u64 length, u64 offset)
 {
+	/* What is beyond all offsets is in no file. */
 	if (!length || phys >= PHYS_END || length > PHYS_END - phys ||
-	    naive.nr_pieces == MAX_PIECES)
+	    offset > UINT64_MAX - length || naive.nr_pieces == MAX_PIECES)
 		return;
 	naive.pieces[naive.nr_pieces++] = (struct piece){ phys, phys + length, offset, false };
 }

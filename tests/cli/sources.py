@@ -120,8 +120,8 @@ class Sources(harness.ToolTest):
         for words, maps in (("two pieces for memory at 0x3000", ("0:0:0x4000", "0x8000:0x3000:0x1000")),
                             ("the file's bytes at offset 8192", ("0:0:0x3000", "0x2000:0x9000:0x1000")),
                             ("two pieces for memory at 0x0", ("0:0:4096", "4096:0:4096")),
-                            ("ends at offset", ("0:0:0x10000000000",)),
-                            ("ends at offset", ("0x7ffffffffffff000:0:4095",))):
+                            ("the file ends at", ("0:0:0x10000000000",)),
+                            ("the file ends at", ("0x7ffffffffffff000:0:4095",))):
             arguments = [word for text in maps for word in ("--map", text)]
             with self.subTest(maps=maps):
                 status = 2 if maps[0].endswith("4095") else 3

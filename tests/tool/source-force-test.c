@@ -446,10 +446,12 @@ static void pieces_refused(void **state)
 		  "the file's bytes at offset 4096",
 		  false },
 		{ { { 0, 0, 0x1000 }, { 0x5000, 0x8000, 0x2000 } },
-		  "ends at offset 28672, the file at 24576",
+		  "has 8192 bytes from offset 20480 on, the file ends at 24576",
 		  true },
-		{ { { 0, 0, 0x1000 }, { 0x6000, 0x8000, 0x1000 } }, "ends at offset", true },
-		{ { { 0, 0, 0x1000 }, { 1ULL << 62, 0x8000, 0x1000 } }, "ends at offset", true },
+		{ { { 0, 0, 0x1000 }, { 0x6000, 0x8000, 0x1000 } }, "from offset 24576 on", true },
+		{ { { 0, 0, 0x1000 }, { 1ULL << 62, 0x8000, 0x1000 } },
+		  "from offset 4611686018427387904 on",
+		  true },
 	};
 
 	(void)state;

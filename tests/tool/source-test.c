@@ -196,7 +196,7 @@ static void elf_damaged(void **state)
 		{ 32, UINT64_MAX, 8, "truncated" },
 		{ 64 + 24, 1ULL << 52, 8, "damaged" },
 		{ 64 + 24, UINT64_MAX - 0x1000, 8, "damaged" },
-		{ 64 + 8, UINT64_MAX - 0x100, 8, "truncated" },
+		{ 64 + 8, UINT64_MAX - 0x100, 8, "bytes from offset 18446744073709551359 on" },
 	};
 	struct blob elf = build_elf(MACHINE_X86_64, segments, NR_SEGMENTS, false);
 

@@ -107,9 +107,9 @@ static int take_load(struct source *source, u32 i, const Elf64_Phdr *segment, si
 	if (bytes_in_file(source, segment->p_offset, length) < length) {
 		if (source_lose(
 			    source,
-			    "truncated: segment %u, for memory at 0x%llx, ends at offset %llu, the file at %llu",
-			    i, (unsigned long long)segment->p_paddr,
-			    (unsigned long long)(segment->p_offset + length),
+			    "truncated: segment %u, for memory at 0x%llx, has %llu bytes from offset %llu on, the file ends at %llu",
+			    i, (unsigned long long)segment->p_paddr, (unsigned long long)length,
+			    (unsigned long long)segment->p_offset,
 			    (unsigned long long)source->file_size))
 			return -1;
 		length = bytes_in_file(source, segment->p_offset, length);

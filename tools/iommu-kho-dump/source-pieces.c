@@ -30,11 +30,11 @@ static int add_piece(struct source *source, size_t *allocated, const struct sour
 	u64 size = source->file_size, length = piece->length;
 
 	if (piece->offset >= size || length > size - piece->offset) {
-		if (source_lose(source,
-				"--map: the piece for 0x%llx ends at offset %llu, the file at %llu",
-				(unsigned long long)piece->phys,
-				(unsigned long long)(piece->offset + length),
-				(unsigned long long)size))
+		if (source_lose(
+			    source,
+			    "--map: the piece for 0x%llx has %llu bytes from offset %llu on, the file ends at %llu",
+			    (unsigned long long)piece->phys, (unsigned long long)length,
+			    (unsigned long long)piece->offset, (unsigned long long)size))
 			return -1;
 		length = piece->offset < size ? size - piece->offset : 0;
 	}
