@@ -666,6 +666,7 @@ static void kdump_bad_header(void **state)
 		{ 428, 4095, 4, "header" },
 		{ 428, 1 << 20, 4, "header" },
 		{ 432, UINT32_MAX, 4, "header" },
+		{ 432, 0, 4, "without a sub-header" },
 		{ 436, UINT32_MAX, 4, "truncated" },
 		{ 436, 0, 4, "bitmap" },
 		{ 4096 + 96, 1ULL << 40, 8, "bitmap" },

@@ -192,9 +192,11 @@ static int check_extra(struct source *source, const u8 *field, const char *what)
 				     (unsigned long long)length, what);
 	if (!length || source_file_covers(source, offset, length))
 		return 0;
-	return source_lose(source, "truncated: the %s end at offset %llu, the file at %llu", what,
-			   (unsigned long long)(offset + length),
-			   (unsigned long long)source->file_size);
+	return source_lose(
+		source,
+		"truncated: %llu bytes of %s are from offset %llu on, the file ends at %llu",
+		(unsigned long long)length, what, (unsigned long long)offset,
+		(unsigned long long)source->file_size);
 }
 
 /* A line that begins with a dot crashes libkdumpfile 0.5.1; no kernel writes one. */
@@ -243,8 +245,12 @@ static int read_sub_header(struct source *source, struct kdump_state *state, u32
 {
 	u8 sub[SUB_SIZE] = { 0 };
 
-	if (state->version < VERSION_SPLIT || !blocks)
+	if (state->version < VERSION_SPLIT)
 		return 0;
+	/* The library would read one all the same. */
+	if (!blocks)
+		return source_refuse(source, "damaged: a kdump of version %u without a sub-header",
+				     state->version);
 	if (source_file_read(source, sub, sizeof(sub), state->block, "kdump sub-header"))
 		return -1;
 	if (get32(sub + SUB_SPLIT))
