@@ -34,7 +34,7 @@ expect() {
 # Nothing may be built for these.
 export FUZZ_BUILD=$work/build FUZZ_NO_INSTALL=yes
 for words in "" "chain" "chain x" "chain 0" "chain 1 2" "chain 1 --engine" "chain 1 --engine hand" "chain 1 --jobs" \
-	"chain 1 --jobs 0" "chain 1 --nonsense"; do
+	"chain 1 --jobs 0" "chain 1 --jobs 65" "chain 1 --nonsense"; do
 	# shellcheck disable=SC2086
 	expect 2 "usage: fuzz/run" fuzz/run $words
 done

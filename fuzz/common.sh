@@ -36,7 +36,9 @@ build() {
 	local directory=$FUZZ_BUILD/$1 preset=$1
 	shift
 
-	mkdir -p "$directory"
+	need cmake cmake
+	mkdir -p "$directory" || { say "$directory can't be made"; exit 3; }
+	say "building in $directory (build.log)"
 	{ cmake --preset "$preset" -B "$directory" && cmake --build "$directory" -j "$(nproc)" --target "$@"; } \
 		> "$directory/build.log" 2>&1 || { tail -40 "$directory/build.log" >&2; say "it can't be built"; exit 3; }
 }

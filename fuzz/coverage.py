@@ -120,7 +120,7 @@ def main():
     print_table(library)
     uncovered = os.path.join(arguments.results, "uncovered.txt")
     with open(uncovered, "w", encoding="utf-8") as stream:
-        for source in library:
+        for source in library if arguments.lines else library + tool:
             stream.writelines(line + "\n" for line in source.uncovered())
     print("\nnot reached: %s; with counts: %s" % (uncovered, os.path.join(arguments.results, "html", "index.html")))
     lines, branches = total(library, Source.line_figures), total(library, Source.branch_figures)

@@ -34,3 +34,5 @@ class Recorder:
         if self.at:
             self.add(*self.at, last=True)
         self.stream.close()
+        if not self.at:
+            os.unlink(self.path)

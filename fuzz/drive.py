@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import selectors
+import shlex
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,8 @@ OPTIONS = {
 # An instance of AFL++ starts the target anew after so many inputs.
 AFL_INPUTS = 1000
 TELLING = re.compile(r"broken:|ERROR: |SUMMARY: |runtime error: |replay: ")
+# What AFL++ says of an input to start with that breaks the target.
+PASSED_OVER = re.compile(rb"results in a (crash|timeout)")
 # Of one process, and of -fork.
 STATUS = re.compile(r"#(\d+)(?::|\s+[A-Za-z]+)\s+cov: (\d+) ft: (\d+) corp: (\d+)\b")
 
@@ -85,8 +88,7 @@ def process_times():
     return times
 
 
-def tree_seconds(root):
-    times = process_times()
+def tree_seconds(root, times):
     members, total = {root}, 0.0
     grown = True
     while grown:
@@ -106,11 +108,16 @@ class Process:
         self.status = None
         self.running = subprocess.Popen(command, env={**os.environ, **(environment or {})},
                                         stdin=subprocess.DEVNULL, process_group=0, **more)
-        self.sampled = time.monotonic()
         self.stopped = None
 
-    def sample(self):
-        """Look at it again. Is it still there?"""
+    def signal(self, number):
+        try:
+            os.killpg(self.running.pid, number)
+        except ProcessLookupError:
+            pass
+
+    def sample(self, times):
+        """Look at it again, at what all processes have taken if that is known. Is it still there?"""
         if self.status is not None:
             return False
         pid, status, usage = os.wait4(self.running.pid, os.WNOHANG)
@@ -118,26 +125,50 @@ class Process:
             self.status = self.running.returncode = os.waitstatus_to_exitcode(status)
             self.seconds = max(self.seconds, usage.ru_utime + usage.ru_stime)
             return False
-        if time.monotonic() - self.sampled >= SAMPLE_SECONDS:
-            self.seconds = max(self.seconds, tree_seconds(self.running.pid))
-            self.sampled = time.monotonic()
+        if times:
+            self.seconds = max(self.seconds, tree_seconds(self.running.pid, times))
         if self.stopped and time.monotonic() - self.stopped > PATIENCE:
-            os.killpg(self.running.pid, signal.SIGKILL)
+            self.signal(signal.SIGKILL)
         return True
 
     def stop(self):
         if self.status is None and not self.stopped:
             self.stopped = time.monotonic()
-            os.killpg(self.running.pid, signal.SIGINT)
+            self.signal(signal.SIGINT)
 
 
-class LibFuzzer:
-    """Processes that share a directory, into which each writes what it learned."""
+class Engine:
+    """Some processes."""
 
     def __init__(self, run):
         self.run = run
-        self.reached = [(0, 0, 0, 0)] * run.jobs
         self.processes = []
+        self.stopping = False
+        self.sampled = time.monotonic()
+
+    def sample(self):
+        """Of each process: is it still there?"""
+        times = {}
+        if time.monotonic() - self.sampled >= SAMPLE_SECONDS:
+            times = process_times()
+            self.sampled = time.monotonic()
+        return [process.sample(times) for process in self.processes]
+
+    def stop(self):
+        self.stopping = True
+        for process in self.processes:
+            process.stop()
+
+    def failed(self):
+        return any(process.status for process in self.processes)
+
+
+class LibFuzzer(Engine):
+    """Processes that share a directory, into which each writes what it learned."""
+
+    def __init__(self, run):
+        super().__init__(run)
+        self.reached = [(0, 0, 0, 0)] * run.jobs
         self.selector = selectors.DefaultSelector()
 
     def command(self):
@@ -152,6 +183,8 @@ class LibFuzzer:
 
     def start(self):
         for job in range(self.run.jobs):
+            if self.stopping:
+                return
             log = open(self.run.log(job), "wb")
             process = Process(self.command(), log, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             os.set_blocking(process.running.stderr.fileno(), False)
@@ -177,7 +210,7 @@ class LibFuzzer:
         """Take in what there is. Is any process left?"""
         for key, _ in self.selector.select(1.0):
             self.read(key)
-        there = [process.sample() for process in self.processes]
+        there = self.sample()
         if any(executions for executions, _, _, _ in self.reached):
             curve.add(sum(process.seconds for process in self.processes),
                       sum(reached[0] for reached in self.reached),
@@ -185,10 +218,6 @@ class LibFuzzer:
         if any(process.status for process in self.processes):
             self.stop()
         return any(there) or bool(self.selector.get_map())
-
-    def stop(self):
-        for process in self.processes:
-            process.stop()
 
     def culprits(self):
         """Of this run: libFuzzer has named them."""
@@ -200,23 +229,19 @@ class LibFuzzer:
     def learned(self):
         return files_in(self.run.learning)
 
-    def failed(self):
-        return any(process.status for process in self.processes)
 
-
-class Afl:
+class Afl(Engine):
     """A main instance and others beside it; they have directories of their own, and look into each other's."""
 
     def __init__(self, run):
-        self.run = run
-        self.processes = []
+        super().__init__(run)
         self.work = run.path("afl", run.name)
         self.polled = 0.0
 
     def environment(self):
         run = self.run
         environment = {
-            "AFL_NO_UI": "1", "AFL_NO_COLOR": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_NO_AFFINITY": "1",
+            "AFL_NO_UI": "1", "AFL_SKIP_CPUFREQ": "1", "AFL_NO_AFFINITY": "1",
             "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES": "1", "AFL_BENCH_UNTIL_CRASH": "1", "AFL_FAST_CAL": "1",
             "AFL_FORKSRV_INIT_TMOUT": "60000", "FUZZ_TARGET": run.target,
         }
@@ -238,6 +263,8 @@ class Afl:
             with open(os.path.join(seeds, "zero"), "wb") as stream:
                 stream.write(b"\0")
         for job in range(run.jobs):
+            if self.stopping:
+                return
             log = open(run.log(job), "wb")
             command = ["afl-fuzz", "-M" if job == 0 else "-S", str(job), "-V", str(run.seconds),
                        "-t", str(SECONDS_PER_INPUT * 1000), "-m", "none", "-G", str(run.max_length),
@@ -265,7 +292,7 @@ class Afl:
 
     def poll(self, curve):
         time.sleep(1.0)
-        there = [process.sample() for process in self.processes]
+        there = self.sample()
         reached = [self.reached(job) for job in range(self.run.jobs)]
         if any(executions for executions, _, _ in reached):
             curve.add(sum(process.seconds for process in self.processes), sum(each[0] for each in reached),
@@ -273,10 +300,6 @@ class Afl:
         if not all(there):
             self.stop()
         return any(there)
-
-    def stop(self):
-        for process in self.processes:
-            process.stop()
 
     def inputs(self, name):
         for job in range(self.run.jobs):
@@ -288,8 +311,9 @@ class Afl:
         found = set()
         for name, prefix in (("crashes", "crash-"), ("hangs", "timeout-")):
             found.update(keep(path, self.run.artifacts, prefix) for path in self.inputs(name))
-        # It refuses to start with an input that breaks the target, without saying which.
-        if self.failed() and not found:
+        # It passes over inputs to start with that break the target, or refuses to start, and does not say which.
+        if (self.failed() and not found) or any(PASSED_OVER.search(read_bytes(self.run.log(job)))
+                                                for job in range(len(self.processes))):
             for path in files_in(os.path.join(self.work, "seeds")):
                 if self.run.replay(path)[0]:
                     found.add(keep(path, self.run.artifacts, "crash-"))
@@ -297,9 +321,6 @@ class Afl:
 
     def learned(self):
         return list(self.inputs("queue"))
-
-    def failed(self):
-        return any(process.status for process in self.processes)
 
 
 class Run:
@@ -373,9 +394,15 @@ class Run:
 
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        engine.start()
-        while engine.poll(curve):
-            pass
+        print("run: %d minutes, said in %s; Ctrl-C ends it, and what was learned is kept" %
+              (self.seconds // 60, shown(self.log(0))), file=sys.stderr)
+        try:
+            engine.start()
+            while engine.poll(curve):
+                pass
+        except OSError:
+            engine.stop()
+            raise
         return bool(stopped)
 
     def keep_learned(self, engine):
@@ -397,7 +424,7 @@ class Run:
         self.tell(curve, len(set(files_in(self.kept)) - before), culprits)
         if culprits:
             return 1
-        if not curve.at or (engine.failed() and not stopped and not found):
+        if not stopped and (not curve.at or (engine.failed() and not found)):
             sys.stderr.write(read_bytes(self.log(0)).decode(errors="replace")[-2000:])
             print("the engine failed: see %s" % shown(self.log(0)))
             return 3
@@ -412,12 +439,13 @@ class Run:
         print("reached: %d edges, %s%d inputs; new inputs: %d; findings: %d" %
               (edges, "" if features is None else "%d features, " % features, inputs, new, len(culprits)))
         print("learned so far: %d inputs in %s" % (len(files_in(self.kept)), shown(self.kept)))
-        print("curve: %s" % shown(curve.path))
+        if curve.at:
+            print("curve: %s" % shown(curve.path))
 
     def tell_culprit(self, path):
         same = [seed for directory in self.all_seeds() for seed in files_in(directory)
                 if read_bytes(seed) == read_bytes(path)]
-        short = shown(path)
+        short = shlex.quote(shown(path))
         print("\nfound: %s (%d bytes)%s" % (short, os.path.getsize(path),
                                             ", the same as " + shown(same[0]) if same else ""))
         status, lines = self.replay(path)
@@ -426,11 +454,12 @@ class Run:
         print("reproduce it, with sanitizers and without:\n"
               "  %s %s\n"
               "  cmake --preset dev && cmake --build build/dev --target fuzz-%s-replay &&\n"
-              "      build/dev/fuzz/fuzz-%s-replay %s" % (shown(self.replayer), short, self.target, self.target, short))
+              "      build/dev/fuzz/fuzz-%s-replay %s" % (shlex.quote(shown(self.replayer)), short, self.target, self.target, short))
         if self.engine_name == "libfuzzer":
-            print("make it smaller:\n  %s -minimize_crash=1 -runs=100000 %s" % (shown(self.program), short))
+            print("make it smaller:\n  %s -minimize_crash=1 -runs=100000 -exact_artifact_path=%s %s" %
+                  (shlex.quote(shown(self.program)), shlex.quote(shown(os.path.join(self.artifacts, "smaller"))), short))
         print("when its cause is mended, keep it, so that ctest runs it from then on:\n"
-              "  cp %s fuzz/regressions/%s/TELLING-NAME\n" % (short, self.target))
+              "  install -D -m 644 %s fuzz/regressions/%s/TELLING-NAME\n" % (short, self.target))
 
 
 def main():
@@ -447,8 +476,12 @@ def main():
         words, options = words[:at], words[at + 1:]
     arguments = parser.parse_args(words)
     arguments.options = options
-    run = Run(arguments)
-    status = run.go()
+    try:
+        run = Run(arguments)
+        status = run.go()
+    except OSError as error:
+        print("run: %s" % error, file=sys.stderr)
+        return 3
     for name in ("afl", "empty"):
         shutil.rmtree(run.path(name, run.name), ignore_errors=True)
     return status

@@ -70,6 +70,13 @@ if command -v afl-fuzz > /dev/null && command -v afl-clang-fast > /dev/null; the
 	replay=$FUZZ_BUILD/fuzz-afl/fuzz/fuzz-planted-replay
 	planted afl "$replay"
 	planted afl "$replay" --empty --jobs 2
+	# It passes over such an input to start with, among others.
+	rm -rf "$FUZZ_BUILD/fuzz/corpus/planted" "$FUZZ_BUILD/fuzz/artifacts/planted"
+	mkdir -p "$FUZZ_BUILD/fuzz/corpus/planted"
+	printf no > "$FUZZ_BUILD/fuzz/corpus/planted/breaks"
+	printf xx > "$FUZZ_BUILD/fuzz/corpus/planted/holds"
+	expect 1 fuzz/run planted 1 --engine afl -- -E 1
+	said '^found: '
 	expect 0 fuzz/run chain 1 --engine afl -- -E 20000
 	said '^chain by afl: .* [1-9][0-9]* executions'
 else

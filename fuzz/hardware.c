@@ -91,6 +91,8 @@ bool legacy_translation(const struct memory *memory, u64 entry, struct translati
 	u64 low = word_at(memory, entry), high = word_at(memory, entry + 8);
 
 	translation->top_table = TABLE_OF(low);
+	translation->stage = IOMMUSER_STAGE_SECOND;
+	translation->levels = 2 + (high & 7);
 	translation->did = high >> 8 & 0xffff;
 	return low & PRESENT;
 }
@@ -119,10 +121,12 @@ void put_pasid_entry(struct memory *memory, u64 at, const struct stage *stage, u
 
 bool pasid_translation(const struct memory *memory, u64 entry, struct translation *translation)
 {
-	u64 low = word_at(memory, entry);
-	bool first = (low >> 6 & 7) == IOMMUSER_STAGE_FIRST;
+	u64 low = word_at(memory, entry), third = word_at(memory, entry + 16);
+	bool first = (low >> 6 & 7) == 1, second = (low >> 6 & 7) == 2;
 
-	translation->top_table = TABLE_OF(first ? word_at(memory, entry + 16) : low);
+	translation->top_table = TABLE_OF(first ? third : low);
+	translation->stage = first ? IOMMUSER_STAGE_FIRST : second ? IOMMUSER_STAGE_SECOND : 0;
+	translation->levels = first ? 4 + (third >> 2 & 3) : 2 + (low >> 2 & 7);
 	translation->did = word_at(memory, entry + 8) & 0xffff;
 	return low & PRESENT;
 }

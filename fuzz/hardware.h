@@ -34,9 +34,11 @@ u32 context_bit(bool scalable, u32 bdf);
 u64 pasid_entry(const struct memory *memory, u64 directory, u32 pasid);
 void put_pasid_entry(struct memory *memory, u64 at, const struct stage *stage, u32 did);
 
-/* What requests of a device meet: the first table of its domain, and the domain id. */
+/* What requests of a device meet: its tables, as the unit walks them, and the domain id. */
 struct translation {
 	u64 top_table;
+	u32 stage; /* IOMMUSER_STAGE_*, 0: none */
+	u32 levels;
 	u32 did;
 };
 

@@ -77,13 +77,19 @@ void host_hide(struct host *host, u64 phys, bool hide)
 
 /* Reading */
 
+/* What was preserved was read then, and env.h has it that it can be read again. */
+static bool given_before(const struct host *host, u64 frame)
+{
+	return host->mapped[frame] || host->states[frame] == FRAME_PRESERVED;
+}
+
 static const void *map(void *ctx, u64 phys, u64 length)
 {
 	struct host *host = ctx;
 	u64 frame = in_memory(phys) ? frame_of(phys) : 0;
 
 	host->maps++;
-	if ((!in_memory(phys) || !host->mapped[frame]) && fails(host, CALL_MAP))
+	if ((!in_memory(phys) || !given_before(host, frame)) && fails(host, CALL_MAP))
 		return NULL;
 	if (in_memory(phys))
 		host->mapped[frame] = 1;

@@ -495,6 +495,14 @@ static struct key mode_of(const struct independent *reader, uint32_t kind,
 	return (struct key){ record->member[SERIES_IOMMU], 0, !record->member[SERIES_PASIDS] };
 }
 
+static struct key segment_of(const struct independent *reader, uint32_t kind,
+			     const struct independent_record *record)
+{
+	(void)reader;
+	(void)kind;
+	return (struct key){ record->member[SERIES_IOMMU], 0, record->member[SERIES_SEGMENT] };
+}
+
 /* The first match is taken, stale or not: no stale device may be like one that is not. */
 static bool check_stale(struct independent *reader)
 {
@@ -534,6 +542,7 @@ bool independent_series_check(struct independent *reader, const char *layout)
 	return check_references(reader) && check_unique(reader, IOMMU, identity) &&
 	       check_unique(reader, DEVICE, identity) && check_stale(reader) &&
 	       check_same(reader, DEVICE, mode_of, "one mode for a unit") &&
+	       check_same(reader, DEVICE, segment_of, "one segment for a unit") &&
 	       check_same(reader, DEVICE, did_of, "one domain for an id") &&
 	       check_same(reader, DEVICE, domain_of, "one id for a domain");
 }

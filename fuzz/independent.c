@@ -490,6 +490,8 @@ static struct verdict check_device(const struct independent *reader,
 		return BROKEN("requester id of a device");
 	if (!iommu)
 		return BROKEN("iommu of a device");
+	if (member[DEVICE_SEGMENT] != iommu->member[IOMMU_SEGMENT])
+		return BROKEN("the devices of a unit are all in one segment");
 	if (!member[DEVICE_GROUP])
 		return BROKEN("group_size");
 	if (member[DEVICE_FLAGS] & ~5ULL)

@@ -91,18 +91,20 @@ def main(words):
     paths = words[1:] if keep else words
     if not paths and os.path.isdir(KEPT):
         paths = [os.path.join(KEPT, name) for name in sorted(os.listdir(KEPT))]
-    try:
-        curves = [Curve(path) for path in paths]
-        if not curves:
-            raise Bad("%s: no curve is kept" % KEPT)
-    except Bad as error:
-        print("plateau: %s" % error, file=sys.stderr)
+    curves = []
+    for path in paths:
+        try:
+            curves.append(Curve(path))
+        except Bad as error:
+            print("plateau: %s" % error, file=sys.stderr)
+    if not curves:
+        print("plateau: there is no curve", file=sys.stderr)
         return 1
     if keep:
         for curve in curves:
             curve.keep()
     show(curves)
-    return 0
+    return int(len(curves) != len(paths))
 
 
 if __name__ == "__main__":

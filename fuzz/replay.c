@@ -17,6 +17,7 @@
 
 /* What grows out of an input is no larger than this, or than the input. */
 #define MAX_MUTATED 16384
+#define MAX_MUTATIONS 1000000000ULL
 /* After so many mutations in a row it begins with the input again. */
 #define MAX_DEPTH 4
 /* Real time; no input takes a tenth of it. */
@@ -304,7 +305,7 @@ int main(int argc, char **argv)
 	watch(program);
 	if (argc > 2 && !strcmp(argv[1], "--mutate")) {
 		nr_mutations = strtoull(argv[2], &end, 10);
-		if (!*argv[2] || *end)
+		if (argv[2][0] < '0' || argv[2][0] > '9' || *end || nr_mutations > MAX_MUTATIONS)
 			return usage(program);
 		i = 3;
 	}

@@ -47,11 +47,14 @@ static void note_use(struct model *model, u32 kind, u64 position)
 
 	if (model->nr_uses == MODEL_USES || !record)
 		return;
-	use->pasid = false;
+	use->pasid = 0;
+	use->has_pasid = false;
 	use->domain = record->device.domain;
 	use->did = (u32)record->device.did;
 	if (kind == IOMMUSER_KIND_ATTACHMENT) {
-		use->pasid = record->attachment.attachment_flags & IOMMUSER_ATTACHMENT_HAS_PASID;
+		use->has_pasid = record->attachment.attachment_flags &
+				 IOMMUSER_ATTACHMENT_HAS_PASID;
+		use->pasid = (u32)record->attachment.pasid;
 		use->domain = record->attachment.domain;
 		use->did = (u32)record->attachment.did;
 		record = model_find(model, IOMMUSER_KIND_DEVICE, record->attachment.device);
@@ -181,18 +184,64 @@ static bool is_scalable(const struct model *model, const struct iommuser_iommu *
 	return false;
 }
 
+/* The entry that requests of a device meet, with a PASID or without one. Return: false: none. */
+static bool translation_of(const struct model *model, const struct use *use,
+			   struct translation *translation)
+{
+	const union iommuser_record *unit = model_find(model, IOMMUSER_KIND_IOMMU, use->unit);
+	const union iommuser_record *device =
+		model_record(model, IOMMUSER_KIND_DEVICE, use->device);
+	bool scalable = is_scalable(model, &unit->iommu);
+	const struct memory *memory = model->host->memory;
+	u64 entry;
+
+	entry = context_entry(memory, unit->iommu.root_table, scalable, (u32)device->device.bdf);
+	if (!scalable)
+		return entry && !use->has_pasid && legacy_translation(memory, entry, translation);
+	if ((word_at(memory, entry) & ~0xfffULL) != device->device.pasid_directory)
+		return false;
+	entry = pasid_entry(memory, device->device.pasid_directory,
+			    use->has_pasid ? use->pasid : (u32)device->device.rid_pasid);
+	return entry && pasid_translation(memory, entry, translation);
+}
+
+static bool is_translated(const struct model *model, const struct use *use)
+{
+	const union iommuser_record *unit = model_find(model, IOMMUSER_KIND_IOMMU, use->unit);
+
+	return unit && unit->iommu.type == IOMMUSER_IOMMU_TYPE_INTEL;
+}
+
+/* A unit walks tables as what its entries call them, whatever a record says. */
+static u32 stage_of(const struct model *model, const struct iommuser_domain *domain)
+{
+	struct translation translation;
+	u32 i;
+
+	if (model->level == IOMMUSER_LEVEL_RECORDS || model->unread)
+		return (u32)domain->stage;
+	for (i = 0; i < model->nr_uses; i++)
+		if (model->uses[i].domain == domain->phys &&
+		    is_translated(model, &model->uses[i]) &&
+		    translation_of(model, &model->uses[i], &translation))
+			return translation.stage;
+	return (u32)domain->stage;
+}
+
 static bool list_record(const struct model *model, u32 kind, const union iommuser_record *record,
 			struct pages *pages)
 {
 	const struct memory *memory = model->host->memory;
-	const struct stage stage = { (u32)record->domain.stage, record->domain.top_table,
-				     (u32)record->domain.top_level };
+	struct stage stage;
 
 	if (kind == IOMMUSER_KIND_IOMMU)
 		return list_unit(memory, record->iommu.root_table,
 				 is_scalable(model, &record->iommu), pages);
-	if (kind == IOMMUSER_KIND_DOMAIN)
+	if (kind == IOMMUSER_KIND_DOMAIN) {
+		stage = (struct stage){ stage_of(model, &record->domain), record->domain.top_table,
+					(u32)record->domain.top_level };
 		return list_domain(memory, &stage, pages);
+	}
 	return list_device(memory, record->device.pasid_directory, record->device.pasid_entries,
 			   pages);
 }
@@ -241,11 +290,14 @@ static void claim_for_one(const struct model *model, const struct pages *pages, 
 	}
 }
 
-static bool is_restorable(u32 kind, const union iommuser_record *record)
+/* A device goes with its unit. */
+static bool is_restorable(const struct model *model, u32 kind, const union iommuser_record *record)
 {
-	if (kind == IOMMUSER_KIND_IOMMU)
-		return record->iommu.type == IOMMUSER_IOMMU_TYPE_INTEL;
-	return kind != IOMMUSER_KIND_DOMAIN || record->domain.stage;
+	if (kind == IOMMUSER_KIND_DOMAIN)
+		return record->domain.stage;
+	if (kind == IOMMUSER_KIND_DEVICE)
+		record = model_find(model, IOMMUSER_KIND_IOMMU, record->device.iommu);
+	return record && record->iommu.type == IOMMUSER_IOMMU_TYPE_INTEL;
 }
 
 static void check_pages(const struct model *model)
@@ -261,7 +313,7 @@ static void check_pages(const struct model *model)
 	for (kind = 1; kind <= MODEL_STATEFUL; kind++)
 		for (i = 0; i < model->known[kind].count; i++) {
 			record = model_record(model, kind, i);
-			if (!record || !is_restorable(kind, record))
+			if (!record || !is_restorable(model, kind, record))
 				continue;
 			require(list_record(model, kind, record, &pages),
 				"record %llu of kind %u has no sound tables", (unsigned long long)i,
@@ -277,28 +329,79 @@ static void check_translation(const struct model *model, const struct use *use)
 	const union iommuser_record *domain = model_find(model, IOMMUSER_KIND_DOMAIN, use->domain);
 	const union iommuser_record *device =
 		model_record(model, IOMMUSER_KIND_DEVICE, use->device);
-	const struct memory *memory = model->host->memory;
 	struct translation translation;
-	u64 entry;
-	bool present;
 
 	require(unit && domain && device, "device %llu", (unsigned long long)use->device);
-	if (unit->iommu.type != IOMMUSER_IOMMU_TYPE_INTEL || use->pasid)
+	if (!is_translated(model, use))
 		return;
-	entry = context_entry(memory, unit->iommu.root_table, is_scalable(model, &unit->iommu),
-			      (u32)device->device.bdf);
-	if (device->device.pasid_directory) {
-		require((word_at(memory, entry) & ~0xfffULL) == device->device.pasid_directory,
-			"device %llu", (unsigned long long)use->device);
-		entry = pasid_entry(memory, device->device.pasid_directory,
-				    (u32)device->device.rid_pasid);
-		present = pasid_translation(memory, entry, &translation);
-	} else {
-		present = legacy_translation(memory, entry, &translation);
-	}
-	require(entry && present && translation.top_table == domain->domain.top_table &&
+	require(translation_of(model, use, &translation) &&
+			translation.top_table == domain->domain.top_table &&
+			translation.stage == domain->domain.stage &&
+			translation.levels == domain->domain.top_level + 1 &&
 			translation.did == use->did,
 		"device %llu is not led to its domain", (unsigned long long)use->device);
+	require(!use->has_pasid || use->pasid != device->device.rid_pasid,
+		"device %llu: PASID %u is that of requests without one",
+		(unsigned long long)use->device, use->pasid);
+}
+
+/* The upper halves of the root entries mean nothing but in scalable mode. */
+static void check_root_entries(const struct model *model, const struct iommuser_iommu *unit)
+{
+	u64 at;
+
+	if (unit->type != IOMMUSER_IOMMU_TYPE_INTEL || is_scalable(model, unit))
+		return;
+	for (at = unit->root_table + 8; at < unit->root_table + FRAME_SIZE; at += 16)
+		require(!word_at(model->host->memory, at), "root entry at %#llx",
+			(unsigned long long)at);
+}
+
+static void check_hardware(const struct model *model)
+{
+	const union iommuser_record *unit;
+	u64 position;
+	u32 i;
+
+	for (i = 0; i < model->nr_uses; i++)
+		check_translation(model, &model->uses[i]);
+	for (position = 0; position < model->known[IOMMUSER_KIND_IOMMU].count; position++) {
+		unit = model_record(model, IOMMUSER_KIND_IOMMU, position);
+		if (unit)
+			check_root_entries(model, &unit->iommu);
+	}
+}
+
+/* That of its record, or where records do not say it, of its first device. */
+static u64 segment_of(const struct model *model, const struct iommuser_iommu *unit)
+{
+	const union iommuser_record *record;
+	u64 i;
+
+	if (iommuser_revision_has(model->image->revision, IOMMUSER_KIND_IOMMU,
+				  IOMMUSER_FIELD_SEGMENT))
+		return unit->segment;
+	for (i = 0; i < model->known[IOMMUSER_KIND_DEVICE].count; i++) {
+		record = model_record(model, IOMMUSER_KIND_DEVICE, i);
+		if (record && record->device.iommu == unit->phys)
+			return record->device.segment;
+	}
+	return 0;
+}
+
+static void check_segments(const struct model *model)
+{
+	const union iommuser_record *device, *unit;
+	u64 i;
+
+	for (i = 0; i < model->known[IOMMUSER_KIND_DEVICE].count; i++) {
+		device = model_record(model, IOMMUSER_KIND_DEVICE, i);
+		if (!device)
+			continue;
+		unit = model_find(model, IOMMUSER_KIND_IOMMU, device->device.iommu);
+		require(unit && segment_of(model, &unit->iommu) == device->device.segment,
+			"device %llu is in another segment", (unsigned long long)i);
+	}
 }
 
 static const uint8_t *page_of(void *ctx, uint64_t address, uint64_t length)
@@ -322,14 +425,12 @@ static void check_seals(const struct model *model)
 
 void model_check_accepted(const struct model *model)
 {
-	u32 i;
-
 	if (model->image->revision->properties & IOMMUSER_REVISION_SEALED)
 		check_seals(model);
+	check_segments(model);
 	if (model->level == IOMMUSER_LEVEL_RECORDS)
 		return;
-	for (i = 0; i < model->nr_uses; i++)
-		check_translation(model, &model->uses[i]);
+	check_hardware(model);
 	if (model->host->strict)
 		check_pages(model);
 }

@@ -19,7 +19,8 @@ struct use {
 	u64 unit;
 	u64 domain;
 	u32 did;
-	bool pasid;
+	u32 pasid;
+	bool has_pasid;
 };
 
 /**
@@ -36,6 +37,7 @@ struct known {
 
 /**
  * struct model - a restore, and what must be true of it
+ * @unread: what was validated could not all be read
  * @frames: where each must be
  * @dids: that must be reserved
  * @known: by kind, once the handover is accepted
@@ -47,6 +49,7 @@ struct model {
 	struct iommuser_restore restore;
 	struct iommuser_pageset *set;
 	enum iommuser_restore_level level;
+	bool unread;
 	struct account account;
 	void *bytes;
 	u64 size;

@@ -566,6 +566,7 @@ static void begin(struct model *model, bool with_set, u32 fail_map_at)
 	/* A call of map() that fails but once may leave tables unseen. */
 	host->strict = with_set && model->level >= IOMMUSER_LEVEL_TABLES && !host->failed;
 	model->valid = !error;
+	model->unread = host->failed;
 	if (error) {
 		abort_all(model);
 		return;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include <iommuser/verify.h>
 #include <kho/abi/iommuser.h>
 
 #define ADDRESS 0x000ffffffffff000ULL
@@ -15,7 +16,9 @@ struct look {
 	const struct memory *memory;
 	const struct iommuser_graph *graph;
 	const struct iommuser_revision *revision;
-	const u8 *bitmap;
+	const u8 *bitmap; /* NULL: nobody knows */
+	u32 options;
+	u8 *stages; /* by domain: the stage that the hardware walks it in, 0: none does */
 	u8 used[MEMORY_FRAMES];
 };
 
@@ -44,6 +47,8 @@ UNTRACED static void use(struct look *look, u64 phys, u64 length)
 	u64 end = (phys + length - MEMORY_BASE + FRAME_SIZE - 1) / FRAME_SIZE;
 
 	require(phys >= MEMORY_BASE && end <= MEMORY_FRAMES, "%#llx", (unsigned long long)phys);
+	if (!look->bitmap)
+		return;
 	for (; frame < end; frame++) {
 		require(look->bitmap[frame / 8] >> (frame % 8) & 1, "%#llx is not preserved",
 			(unsigned long long)phys);
@@ -70,6 +75,11 @@ UNTRACED static void check_leaf(const struct look *look, u64 phys, u64 length)
 	}
 }
 
+static bool has(const struct look *look, u32 kind, u32 field)
+{
+	return iommuser_revision_has(look->revision, kind, field);
+}
+
 static bool sealed(const struct look *look)
 {
 	return look->revision->properties & IOMMUSER_REVISION_SEALED;
@@ -86,16 +96,22 @@ UNTRACED static bool read_live(const struct look *look, u32 kind, u64 position,
 	return !(record->common.flags & IOMMUSER_FLAG_DELETED);
 }
 
-/* The live record that a reference leads to, by a search. */
-UNTRACED static bool find(const struct look *look, u32 kind, u64 phys,
-			  union iommuser_record *record)
+/* Where the live record is that a reference leads to, by a search; the number of them for none. */
+UNTRACED static u64 position_of(const struct look *look, u32 kind, u64 phys,
+				union iommuser_record *record)
 {
-	u64 position;
+	u64 count = iommuser_graph_count(look->graph, kind), position;
 
-	for (position = 0; position < iommuser_graph_count(look->graph, kind); position++)
+	memset(record, 0, sizeof(*record));
+	for (position = 0; position < count; position++)
 		if (read_live(look, kind, position, record) && record->common.phys == phys)
-			return true;
-	return false;
+			break;
+	return position;
+}
+
+static bool find(const struct look *look, u32 kind, u64 phys, union iommuser_record *record)
+{
+	return position_of(look, kind, phys, record) < iommuser_graph_count(look->graph, kind);
 }
 
 static void use_chains(struct look *look)
@@ -121,8 +137,32 @@ static void use_chains(struct look *look)
 	}
 }
 
+/* The first live device of a unit. */
+UNTRACED static bool device_on(const struct look *look, const struct iommuser_iommu *unit,
+			       union iommuser_record *record)
+{
+	u64 position;
+
+	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
+	     position++)
+		if (read_live(look, IOMMUSER_KIND_DEVICE, position, record) &&
+		    record->device.iommu == unit->phys)
+			return true;
+	return false;
+}
+
+/* What says in which segment a unit is: its record, or its devices. */
+static u64 segment_of(const struct look *look, const struct iommuser_iommu *unit)
+{
+	union iommuser_record record;
+
+	if (has(look, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_SEGMENT))
+		return unit->segment;
+	return device_on(look, unit, &record) ? record.device.segment : 0;
+}
+
 /* Does a requester on a unit belong to a live device, on its own or as an alias? */
-UNTRACED static bool requester_known(const struct look *look, u64 bdf, u64 unit)
+UNTRACED static bool requester_known(const struct look *look, u64 segment, u64 bdf, u64 unit)
 {
 	union iommuser_record record, device;
 	u64 position;
@@ -130,12 +170,13 @@ UNTRACED static bool requester_known(const struct look *look, u64 bdf, u64 unit)
 	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
 	     position++)
 		if (read_live(look, IOMMUSER_KIND_DEVICE, position, &record) &&
-		    record.device.bdf == bdf && record.device.iommu == unit)
+		    record.device.segment == segment && record.device.bdf == bdf &&
+		    record.device.iommu == unit)
 			return true;
 	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_ALIAS);
 	     position++)
 		if (read_live(look, IOMMUSER_KIND_ALIAS, position, &record) &&
-		    record.alias.bdf == bdf &&
+		    record.alias.segment == segment && record.alias.bdf == bdf &&
 		    find(look, IOMMUSER_KIND_DEVICE, record.alias.device, &device) &&
 		    device.device.iommu == unit)
 			return true;
@@ -145,29 +186,36 @@ UNTRACED static bool requester_known(const struct look *look, u64 bdf, u64 unit)
 UNTRACED static void use_context_table(struct look *look, const struct iommuser_iommu *unit,
 				       u64 table, u32 first_bdf, bool scalable)
 {
+	u64 segment = segment_of(look, unit);
 	u32 count = scalable ? 128 : 256, i;
 
 	use(look, table, FRAME_SIZE);
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && !(look->options & IOMMUSER_VERIFY_NOT_AT_JUMP); i++)
 		if (word_at(look, table + i * (FRAME_SIZE / count)) & 1)
-			require(requester_known(look, first_bdf + i, unit->phys), "requester %#x",
-				first_bdf + i);
+			require(requester_known(look, segment, first_bdf + i, unit->phys),
+				"requester %#x", first_bdf + i);
+}
+
+/* Is a context table handed over? Other than at the jump there may be more. */
+static bool is_handed_over(const struct look *look, const struct iommuser_iommu *unit, u32 half)
+{
+	bool marked = unit->context_tables[half / 64] >> (half % 64) & 1;
+
+	if (!has(look, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_CONTEXT_TABLES))
+		return true;
+	require(marked || look->options & IOMMUSER_VERIFY_NOT_AT_JUMP,
+		"context table %u is not marked", half);
+	return marked;
 }
 
 /* What says that a unit is in scalable mode: its record, or its devices. */
 static bool is_scalable(const struct look *look, const struct iommuser_iommu *unit)
 {
 	union iommuser_record record;
-	u64 position;
 
 	if (sealed(look))
 		return unit->mode == IOMMUSER_IOMMU_MODE_SCALABLE;
-	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
-	     position++)
-		if (read_live(look, IOMMUSER_KIND_DEVICE, position, &record) &&
-		    record.device.iommu == unit->phys && record.device.pasid_entries)
-			return true;
-	return false;
+	return device_on(look, unit, &record) && record.device.pasid_entries;
 }
 
 UNTRACED static void use_unit(struct look *look, const struct iommuser_iommu *unit)
@@ -175,16 +223,15 @@ UNTRACED static void use_unit(struct look *look, const struct iommuser_iommu *un
 	bool scalable = is_scalable(look, unit);
 	union iommuser_record device;
 	u64 position, users = 0, word;
-	u32 bus, half;
+	u32 half;
 
 	use(look, unit->root_table, FRAME_SIZE);
-	for (bus = 0; bus < 256; bus++)
-		for (half = 0; half < (scalable ? 2 : 1); half++) {
-			word = word_at(look, unit->root_table + 16 * bus + 8 * half);
-			if (word & 1)
-				use_context_table(look, unit, word & ADDRESS, bus << 8 | half << 7,
-						  scalable);
-		}
+	for (half = 0; half < 512; half++) {
+		word = word_at(look, unit->root_table + 8 * half);
+		require(scalable || !(half % 2) || !word, "upper half of root entry %u", half / 2);
+		if ((word & 1) && is_handed_over(look, unit, half))
+			use_context_table(look, unit, word & ADDRESS, half << 7, scalable);
+	}
 	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
 	     position++)
 		users += read_live(look, IOMMUSER_KIND_DEVICE, position, &device) &&
@@ -208,9 +255,9 @@ static void enter(struct look *look, struct place *place, u64 table, bool leaves
 
 /* All tables of a domain, once for what they are, and once for the @leaves. Return: how many. */
 UNTRACED static u64 look_at_tables(struct look *look, const struct iommuser_domain *domain,
-				   bool leaves)
+				   u32 stage, bool leaves)
 {
-	u64 present = domain->stage == IOMMUSER_STAGE_FIRST ? 1 : 3;
+	u64 present = stage == IOMMUSER_STAGE_FIRST ? 1 : 3;
 	u32 top = (u32)domain->top_level, level = top;
 	struct place path[5];
 	u64 count = 1, word;
@@ -244,11 +291,23 @@ struct lead {
 	bool first;
 };
 
+/* However many entries lead to a domain, and whatever its record says: it is of one stage. */
+static void learn_stage(const struct look *look, u64 position, u32 stage)
+{
+	u8 *known = &look->stages[position];
+
+	require(!*known || *known == stage, "domain %llu is of both stages",
+		(unsigned long long)position);
+	*known = (u8)stage;
+}
+
 static void check_lead(const struct look *look, const struct lead *lead, u64 domain_phys, u64 did)
 {
+	u32 stage = lead->first ? IOMMUSER_STAGE_FIRST : IOMMUSER_STAGE_SECOND;
 	union iommuser_record domain;
+	u64 position = position_of(look, IOMMUSER_KIND_DOMAIN, domain_phys, &domain);
 
-	require(find(look, IOMMUSER_KIND_DOMAIN, domain_phys, &domain), "%#llx",
+	require(position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DOMAIN), "%#llx",
 		(unsigned long long)domain_phys);
 	require(lead->table == domain.domain.top_table && lead->did == did &&
 			lead->levels == domain.domain.top_level + 1,
@@ -256,8 +315,8 @@ static void check_lead(const struct look *look, const struct lead *lead, u64 dom
 		(unsigned long long)domain.domain.top_table, (unsigned long long)did,
 		(unsigned long long)lead->table, (unsigned long long)lead->did);
 	if (sealed(look))
-		require(lead->first == (domain.domain.stage == IOMMUSER_STAGE_FIRST), "%#llx",
-			(unsigned long long)domain_phys);
+		require(stage == domain.domain.stage, "%#llx", (unsigned long long)domain_phys);
+	learn_stage(look, position, stage);
 }
 
 /* Domain and id of a device's requests without PASID, or with one. */
@@ -350,6 +409,8 @@ static void check_device(struct look *look, const struct subject *subject)
 	low = word_at(look, table);
 	high = word_at(look, table + 8);
 	require(low & 1, "device %#llx", (unsigned long long)device->bdf);
+	require(!look->bitmap || look->used[(table - MEMORY_BASE) / FRAME_SIZE],
+		"the table of device %#llx is not handed over", (unsigned long long)device->bdf);
 	if (subject->scalable) {
 		require((low & ADDRESS) == device->pasid_directory &&
 				8192ULL << (low >> 9 & 7) == device->pasid_entries &&
@@ -378,6 +439,8 @@ static void check_devices(struct look *look)
 			continue;
 		require(find(look, IOMMUSER_KIND_IOMMU, subject.record.device.iommu, &subject.unit),
 			"%#llx", (unsigned long long)subject.record.device.iommu);
+		require(subject.record.device.segment == segment_of(look, &subject.unit.iommu),
+			"segment %#llx", (unsigned long long)subject.record.device.segment);
 		if (subject.unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL)
 			continue;
 		subject.scalable = is_scalable(look, &subject.unit.iommu);
@@ -385,42 +448,91 @@ static void check_devices(struct look *look)
 	}
 }
 
-/* Page tables of "iommuser-v1": the others do not say what stage they are of. */
+/* The entry of a PASID that is attached is that of no other requests, and there. */
+UNTRACED static void check_attachment(const struct look *look,
+				      const struct iommuser_attachment *attachment)
+{
+	union iommuser_record record;
+	const struct iommuser_device *device = &record.device;
+	u64 table, entry;
+	struct lead lead;
+
+	require(find(look, IOMMUSER_KIND_DEVICE, attachment->device, &record), "%#llx",
+		(unsigned long long)attachment->device);
+	if (!(attachment->attachment_flags & IOMMUSER_ATTACHMENT_HAS_PASID))
+		return;
+	require(attachment->pasid < device->pasid_entries && attachment->pasid != device->rid_pasid,
+		"PASID %llu", (unsigned long long)attachment->pasid);
+	table = word_at(look, device->pasid_directory + attachment->pasid / 64 * 8);
+	require(table & 1, "PASID %llu", (unsigned long long)attachment->pasid);
+	entry = (table & ADDRESS) + attachment->pasid % 64 * 64;
+	require(word_at(look, entry) & 1, "PASID %llu", (unsigned long long)attachment->pasid);
+	read_pasid(look, entry, &lead);
+	check_lead(look, &lead, attachment->domain, attachment->did);
+}
+
+static void check_attachments(const struct look *look)
+{
+	u64 count = iommuser_graph_count(look->graph, IOMMUSER_KIND_ATTACHMENT), position;
+	union iommuser_record record;
+
+	for (position = 0; position < count; position++)
+		if (read_live(look, IOMMUSER_KIND_ATTACHMENT, position, &record))
+			check_attachment(look, &record.attachment);
+}
+
+/* Return: false for a domain of which nothing says what stage it is of. */
+static bool read_domain(const struct look *look, u64 position, union iommuser_record *record,
+			u32 *stage)
+{
+	if (!read_live(look, IOMMUSER_KIND_DOMAIN, position, record))
+		return false;
+	*stage = look->stages[position] ? look->stages[position] : (u32)record->domain.stage;
+	return *stage;
+}
+
+/* Page tables, as the hardware walks them. */
 static void check_domains(struct look *look)
 {
 	u64 count = iommuser_graph_count(look->graph, IOMMUSER_KIND_DOMAIN), position, tables;
 	union iommuser_record record;
 	const struct iommuser_domain *domain = &record.domain;
+	u32 stage;
 
 	for (position = 0; position < count; position++) {
-		if (!read_live(look, IOMMUSER_KIND_DOMAIN, position, &record))
+		if (!read_domain(look, position, &record, &stage))
 			continue;
-		tables = look_at_tables(look, domain, false);
-		require(tables == domain->nr_table_pages, "%llu of %llu tables",
+		tables = look_at_tables(look, domain, stage, false);
+		require(!sealed(look) || tables == domain->nr_table_pages, "%llu of %llu tables",
 			(unsigned long long)tables, (unsigned long long)domain->nr_table_pages);
 	}
-	for (position = 0; position < count; position++)
-		if (read_live(look, IOMMUSER_KIND_DOMAIN, position, &record))
-			look_at_tables(look, domain, true);
+	for (position = 0; look->bitmap && position < count; position++)
+		if (read_domain(look, position, &record, &stage))
+			look_at_tables(look, domain, stage, true);
 }
 
-void sound_check(const struct memory *memory, const struct iommuser_graph *graph, const u8 *bitmap)
+void sound_check(const struct memory *memory, const struct iommuser_graph *graph, const u8 *bitmap,
+		 u32 options)
 {
 	struct look look = {
 		.memory = memory,
 		.graph = graph,
 		.revision = graph->root->revision,
 		.bitmap = bitmap,
+		.options = options,
+		.stages = calloc(iommuser_graph_count(graph, IOMMUSER_KIND_DOMAIN) + 1, 1),
 	};
 	union iommuser_record unit;
 	u64 position;
 
+	require(look.stages, "out of memory");
 	use_chains(&look);
 	for (position = 0; position < iommuser_graph_count(graph, IOMMUSER_KIND_IOMMU); position++)
 		if (read_live(&look, IOMMUSER_KIND_IOMMU, position, &unit) &&
 		    unit.iommu.type == IOMMUSER_IOMMU_TYPE_INTEL)
 			use_unit(&look, &unit.iommu);
 	check_devices(&look);
-	if (sealed(&look))
-		check_domains(&look);
+	check_attachments(&look);
+	check_domains(&look);
+	free(look.stages);
 }

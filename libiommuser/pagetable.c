@@ -125,7 +125,7 @@ static bool is_leaf(u64 entry, u32 level)
 }
 
 /* Bits of a leaf's address field that its size requires to be zero. */
-static u64 misaligned_bits(const struct pt_format *format, u64 entry, u32 level)
+static OWN_FRAME u64 misaligned_bits(const struct pt_format *format, u64 entry, u32 level)
 {
 	u64 bits = entry & IOMMUSER_ADDRESS_MASK & (level_size(level) - 1);
 

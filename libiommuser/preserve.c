@@ -93,8 +93,8 @@ static OWN_FRAME int keep_pages(const struct iommuser_preserve *preserve, u32 ki
 	return 0;
 }
 
-static void set_users(struct iommuser_preserve *preserve, struct iommuser_preserved *object,
-		      u32 users)
+static OWN_FRAME void set_users(struct iommuser_preserve *preserve,
+				struct iommuser_preserved *object, u32 users)
 {
 	object->users = users;
 	iommuser_writer_update(preserve->writer, object->phys, &object->record, users);
@@ -266,7 +266,8 @@ int iommuser_preserve_attachment(struct iommuser_preserve *preserve,
 		return -IOMMUSER_EBUSY;
 	if (!device->device.phys || !domain->phys)
 		return -IOMMUSER_ENOENT;
-	if (!pasid || pasid >= device->device.record.device.pasid_entries)
+	if (!pasid || pasid >= device->device.record.device.pasid_entries ||
+	    pasid == device->device.record.device.rid_pasid)
 		return -IOMMUSER_EINVAL;
 	handle->device = &device->device;
 	handle->domain = domain;

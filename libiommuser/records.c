@@ -39,8 +39,8 @@ bool iommuser_revision_has(const struct iommuser_revision *revision, u32 kind,
 }
 
 /* A unit says itself what it is; a device's variant is that of its unit. */
-static u64 record_variant(const struct iommuser_record_layout *layout, u32 kind, u64 variant,
-			  const u8 *bytes)
+static OWN_FRAME u64 record_variant(const struct iommuser_record_layout *layout, u32 kind,
+				    u64 variant, const u8 *bytes)
 {
 	const struct iommuser_field_row *type;
 

@@ -49,8 +49,9 @@ int read_live(const struct iommuser_verify *verify, u32 kind, u64 position,
 int read_live_device(const struct iommuser_verify *verify, u64 position,
 		     union iommuser_record *record);
 
-/* Resolve a reference to a live record. Return: 0 or -IOMMUSER_ENOENT. */
-int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position);
+/* Resolve a reference to a live record, and read it. Return: as read_live(). */
+int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position,
+		 union iommuser_record *record);
 
 /* Shared by the checks of device records and of attachment records. */
 void verify_did(struct iommuser_verify *verify, u32 kind, const union iommuser_record *record,

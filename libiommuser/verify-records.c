@@ -58,12 +58,13 @@ static bool check_reference(const struct record_check *check, u32 field, u64 phy
 			    enum iommuser_finding_id id, u64 *position)
 {
 	struct iommuser_verify *verify = check->verify;
+	union iommuser_record target;
 	int error;
 
 	error = iommuser_graph_resolve(verify->graph, phys, kind, position);
 	if (error && chain_broken(verify, kind))
 		return false; /* the target may be in the part that cannot be reached */
-	if (!error && !resolve_live(verify, phys, kind, position)) {
+	if (!error && !resolve_live(verify, phys, kind, position, &target)) {
 		++*graph_references(verify->graph, kind, *position);
 		return true;
 	}
@@ -136,7 +137,7 @@ static bool check_common(const struct record_check *check, const void *bytes, u6
 	return true;
 }
 
-static void check_restored(const struct record_check *check, u64 restored)
+static OWN_FRAME void check_restored(const struct record_check *check, u64 restored)
 {
 	if (restored && !(check->verify->options & IOMMUSER_VERIFY_AFTER_JUMP))
 		bad(check, IOMMUSER_FINDING_REC_RUNTIME_FLAG, IOMMUSER_FIELD_RESTORED, restored, 0);
@@ -228,7 +229,7 @@ static OWN_FRAME void check_domain(const struct record_check *check)
 }
 
 /* A unit works in one mode; where records do not say which, devices do. */
-static OWN_FRAME void learn_mode(const struct record_check *check, u64 unit_position)
+static void learn_mode(const struct record_check *check, u64 unit_position)
 {
 	const struct iommuser_device *device = &check->record->device;
 	u32 *unit = &check->verify->graph->unit_segments[unit_position];
@@ -239,6 +240,9 @@ static OWN_FRAME void learn_mode(const struct record_check *check, u64 unit_posi
 	if (known && known != mode)
 		bad(check, IOMMUSER_FINDING_REC_MODE, IOMMUSER_FIELD_PASID_DIRECTORY,
 		    device->pasid_directory, known);
+	if ((*unit & UNIT_KNOWN) && (*unit & UNIT_SEGMENT) != device->segment)
+		bad(check, IOMMUSER_FINDING_REC_ADDRESS_RANGE, IOMMUSER_FIELD_SEGMENT,
+		    device->segment, *unit & UNIT_SEGMENT);
 	if (!(*unit & UNIT_KNOWN))
 		*unit = (u32)(device->segment & UNIT_SEGMENT) | mode << UNIT_MODE_SHIFT |
 			UNIT_KNOWN;
@@ -330,7 +334,7 @@ static bool unit_of_device(const struct iommuser_verify *verify, u64 position, u
 	union iommuser_record device;
 
 	return !read_live_device(verify, position, &device) &&
-	       !resolve_live(verify, device.device.iommu, IOMMUSER_KIND_IOMMU, unit);
+	       !resolve_live(verify, device.device.iommu, IOMMUSER_KIND_IOMMU, unit, &device);
 }
 
 static OWN_FRAME void check_attachment(const struct record_check *check)
@@ -387,7 +391,7 @@ static OWN_FRAME void check_hwpt(const struct record_check *check)
 			IOMMUSER_FINDING_REC_DOMAIN_REFERENCE, &domain);
 }
 
-static void check_kind(const struct record_check *check)
+static OWN_FRAME void check_kind(const struct record_check *check)
 {
 	switch (check->kind) {
 	case IOMMUSER_KIND_IOMMU:

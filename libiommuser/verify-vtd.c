@@ -74,6 +74,22 @@ static OWN_FRAME bool account_for_table(struct iommuser_verify *verify, u64 phys
 			      bad_address, phys, IOMMUSER_TABLE_SIZE);
 }
 
+/* Is the domain of the stage that the hardware takes it for? It is where no record tells. */
+static OWN_FRAME bool check_stage(const struct device_check *check, u32 stage)
+{
+	u8 *known = &check->verify->graph->domain_stages[check->domain];
+
+	if (!check->has_domain)
+		return true;
+	if (!*known)
+		*known = (u8)stage;
+	if (*known == stage)
+		return true;
+	/* PGTT numbers the stages as the records do. */
+	device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, stage, *known);
+	return false;
+}
+
 /* What the hardware's entry for the device says, against the domain record. */
 static OWN_FRAME void check_translation(const struct device_check *check, u32 stage, u64 width,
 					u64 top_table, u64 did)
@@ -81,13 +97,9 @@ static OWN_FRAME void check_translation(const struct device_check *check, u32 st
 	/* AW counts from 2 levels, which are reserved, FSPM from 4. */
 	u64 levels = width + (stage == IOMMUSER_STAGE_FIRST ? 4 : 2);
 	u64 expected = check->top_level + 1;
-	u8 *known;
 
 	if (!check->has_domain)
 		return;
-	known = &check->verify->graph->domain_stages[check->domain];
-	if (!*known)
-		*known = (u8)stage;
 	/* 3 levels are no level of a first stage, which only the hardware's entry may tell. */
 	if (valid_top_level(IOMMUSER_STAGE_SECOND, check->top_level) && levels != expected)
 		device_finding(check, IOMMUSER_FINDING_VTD_WIDTH, levels, expected);
@@ -97,14 +109,14 @@ static OWN_FRAME void check_translation(const struct device_check *check, u32 st
 		device_finding(check, IOMMUSER_FINDING_DID_ENTRY, did, check->did);
 }
 
-static OWN_FRAME void check_legacy_entry(const struct device_check *check)
+static void check_legacy_entry(const struct device_check *check)
 {
 	const struct iommuser_vtd_context *context = &check->context;
 
 	if (context->translation_type > IOMMUSER_VTD_TT_TABLE_DEVICE_TLB)
 		device_finding(check, IOMMUSER_FINDING_VTD_TRANSLATION_TYPE,
 			       context->translation_type, IOMMUSER_VTD_TT_TABLE);
-	else
+	else if (check_stage(check, IOMMUSER_STAGE_SECOND))
 		check_translation(check, IOMMUSER_STAGE_SECOND, context->address_width,
 				  context->table, context->did);
 }
@@ -115,15 +127,15 @@ static void check_pasid_entry(const struct device_check *check,
 {
 	bool first = entry->type == IOMMUSER_VTD_PGTT_FIRST;
 	u32 stage = first ? IOMMUSER_STAGE_FIRST : IOMMUSER_STAGE_SECOND;
-	u32 known = check->has_domain ? check->verify->graph->domain_stages[check->domain] : 0;
 	u64 rest;
 
-	if ((!first && entry->type != IOMMUSER_VTD_PGTT_SECOND) || (known && known != stage)) {
-		/* PGTT numbers the stages as the records do. */
+	if (!first && entry->type != IOMMUSER_VTD_PGTT_SECOND) {
 		device_finding(check, IOMMUSER_FINDING_VTD_PASID_TYPE, entry->type,
-			       known ? known : IOMMUSER_VTD_PGTT_SECOND);
+			       IOMMUSER_VTD_PGTT_SECOND);
 		return;
 	}
+	if (!check_stage(check, stage))
+		return;
 	/* The other stage's part of the entry is not in use. */
 	rest = entry->reserved | (first ? entry->second_stage : entry->qw[2]);
 	if (rest)
@@ -143,8 +155,7 @@ static OWN_FRAME void set_domain(struct device_check *check, u64 domain, u64 did
 	union iommuser_record record;
 
 	check->has_domain =
-		!resolve_live(check->verify, domain, IOMMUSER_KIND_DOMAIN, &check->domain) &&
-		!read_live(check->verify, IOMMUSER_KIND_DOMAIN, check->domain, &record);
+		!resolve_live(check->verify, domain, IOMMUSER_KIND_DOMAIN, &check->domain, &record);
 	if (!check->has_domain)
 		return;
 	check->top_table = record.domain.top_table;
@@ -226,8 +237,11 @@ static bool check_pasid_table(struct device_check *check,
 	if (!error && !table)
 		return true;
 	/* Without a set, tables that are met again and again are met in vain. */
-	if (!check->verify->set && check->verify->counts.nr_pasid_tables >= MAX_BLIND_TABLES)
+	if (!check->verify->set && check->verify->counts.nr_pasid_tables >= MAX_BLIND_TABLES) {
+		report_unreadable(check->verify->reporter, IOMMUSER_FINDING_VTD_UNREADABLE, NULL,
+				  table);
 		return false;
+	}
 	check->verify->counts.nr_pasid_tables++;
 	if (!account_for_table(check->verify, table, IOMMUSER_FINDING_VTD_PASID_TABLE))
 		return false;
@@ -277,8 +291,8 @@ static void check_scalable_entry(struct device_check *check)
 }
 
 /* A live device whose tables are still those that were handed over. */
-static OWN_FRAME int read_attached_device(const struct iommuser_verify *verify, u64 position,
-					  union iommuser_record *record)
+static int read_attached_device(const struct iommuser_verify *verify, u64 position,
+				union iommuser_record *record)
 {
 	if (iommuser_graph_state(verify->graph, IOMMUSER_KIND_DEVICE, position) >= IOMMUSER_LEFT)
 		return -IOMMUSER_ENOENT;
@@ -292,8 +306,7 @@ static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iomm
 	union iommuser_record unit;
 	u64 position;
 
-	if (resolve_live(verify, iommu, IOMMUSER_KIND_IOMMU, &position) ||
-	    read_live(verify, IOMMUSER_KIND_IOMMU, position, &unit) ||
+	if (resolve_live(verify, iommu, IOMMUSER_KIND_IOMMU, &position, &unit) ||
 	    unit.iommu.type != IOMMUSER_IOMMU_TYPE_INTEL || !unit.iommu.root_table)
 		return false;
 	tables->env = verify->env;
@@ -322,6 +335,10 @@ static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 po
 		device_finding(&check, IOMMUSER_FINDING_VTD_NO_ENTRY, 0, 1);
 		return;
 	}
+	/* Where tables hold more than is handed over, that of a live device still has to be. */
+	if (verify->set &&
+	    !iommuser_pageset_contains(verify->set, IOMMUSER_VISITED, check.context.phys, 1, NULL))
+		device_finding(&check, IOMMUSER_FINDING_VTD_BITMAP, 1, 0);
 	if (!iommuser_graph_device_domain(verify->graph, position, &check.record.device, &domain,
 					  &did))
 		set_domain(&check, domain, did);
@@ -380,7 +397,8 @@ static bool pasid_present(const struct iommuser_verify *verify,
 	struct iommuser_vtd_pasid entry;
 
 	iommuser_vtd_directory_of(verify->env, context, &directory);
-	if (!context->pasid_enable || pasid >= directory.nr_pasids)
+	/* The entry of requests without PASID is theirs alone. */
+	if (!context->pasid_enable || pasid >= directory.nr_pasids || pasid == context->rid_pasid)
 		return false;
 	/* A table that cannot be read is reported with the device. */
 	return iommuser_vtd_pasid(&directory, (u32)pasid, &entry) || entry.present;
@@ -422,13 +440,14 @@ static bool requester_known(const struct unit_check *check, u32 bdf)
 		if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &record))
 			return false;
 		/* A reference that does not resolve has been reported with the record. */
-		if (resolve_live(verify, record.alias.device, IOMMUSER_KIND_DEVICE, &position) ||
+		if (resolve_live(verify, record.alias.device, IOMMUSER_KIND_DEVICE, &position,
+				 &record) ||
 		    read_live_device(verify, position, &record))
 			return true;
 	} else {
 		return false;
 	}
-	return resolve_live(verify, record.device.iommu, IOMMUSER_KIND_IOMMU, &unit) ||
+	return resolve_live(verify, record.device.iommu, IOMMUSER_KIND_IOMMU, &unit, &record) ||
 	       unit == check->position;
 }
 
@@ -506,7 +525,7 @@ static void check_root_table(const struct unit_check *check)
 		check_context_table(check, &entry, bus, 0);
 		if (check->tables.scalable)
 			check_context_table(check, &entry, bus, 1);
-		else if (entry.high && check->mode)
+		else if (entry.high)
 			unit_finding(check, IOMMUSER_FINDING_VTD_MODE,
 				     check->tables.root_table + bus * 16 + 8, entry.high, 0);
 	}

@@ -25,12 +25,12 @@ int read_live_device(const struct iommuser_verify *verify, u64 position,
 	return iommuser_graph_device_stale(verify->graph, &record->device);
 }
 
-int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position)
+int resolve_live(const struct iommuser_verify *verify, u64 phys, u32 kind, u64 *position,
+		 union iommuser_record *record)
 {
-	union iommuser_record record;
 	int error = iommuser_graph_resolve(verify->graph, phys, kind, position);
 
-	return error ? error : read_live(verify, kind, *position, &record);
+	return error ? error : read_live(verify, kind, *position, record);
 }
 
 void iommuser_verify_mapped(const struct iommuser_pageset *set,

@@ -27,8 +27,9 @@
  *	asks for a range that crosses a page of the image, checks @phys for
  *	alignment and range before it asks, and never writes through the
  *	pointer. A kernel answers only for pages that were preserved for it.
- *	What it gave once it gives again until the page is released: a claim
- *	that fails is undone by reading the same tables once more.
+ *	What it gave once it gives again until the page is released or
+ *	unpreserved: a claim that fails is undone, and tables are unpreserved,
+ *	by reading them once more.
  * @crc32: CRC-32 (zlib's polynomial and conventions) of @len bytes going on
  *	from @crc, which is 0 at the start. Needed for "iommuser-v1" only.
  *

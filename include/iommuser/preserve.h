@@ -200,7 +200,8 @@ int iommuser_unpreserve_device(struct iommuser_preserve *preserve,
  * @device: handle of the device, preserved when the PASID's entry was there
  *	already: its table was preserved with the device
  * @domain: handle of the domain, preserved
- * @pasid: above 0 and below the record's pasid_entries; once for a device
+ * @pasid: above 0, below the record's pasid_entries, and not its rid_pasid; once
+ *	for a device
  * @did: domain id of the domain on the device's unit
  * @handle: not preserved yet
  *

@@ -38,7 +38,8 @@
  *	aborted, hardware may still walk it: then the host keeps it out of its
  *	allocator, and gives it again to a claim that is tried again
  * @reserve_did: take a domain id out of the allocator of the unit with that
- *	token. 0, or non-zero to refuse
+ *	token. 0, or non-zero to refuse, as it must an id that the unit has not:
+ *	a revision may not say how many it has
  * @release_did: give it back
  *
  * Pages of hardware tables have 4 KiB; pages of records have the image's page

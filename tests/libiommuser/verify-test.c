@@ -1011,6 +1011,119 @@ static void shared_pasid_tables_end_without_a_set(void **state)
 	small_free(small);
 }
 
+/* Nor does it hide what is behind: a fifth device, one of whose tables lets it go anywhere. */
+static void pasid_tables_beyond_the_bound_are_named(void **state)
+{
+	const u64 directory = 0x50000000, own = 0x51000000, entries = 1 << 14;
+	struct small *small = devices_on_one_directory(5);
+	struct image *image = small->handover->image;
+	u64 empty = image_alloc(image), anywhere = image_alloc(image), i;
+
+	(void)state;
+	image_put(image, anywhere, 8, 4 << 6 | 1);
+	image_put(image, directory, 8, small->pasid_table | 1);
+	for (i = 1; i < entries; i++)
+		image_put(image, directory + 8 * i, 8, empty | 1);
+	image_put(image, own, 8, anywhere | 1);
+	for (i = 0; i < 5; i++) {
+		u64 device = small->device + i * small->handover->arrays[KIND_DEVICE].record_size;
+		u64 at = i == 4 ? own : directory;
+
+		PUT(small, KIND_DEVICE, device, PASID_DIRECTORY, at);
+		PUT(small, KIND_DEVICE, device, PASID_ENTRIES, entries * 64);
+		image_put(image, small->context + 32 * i, 8, at | 7 << 9 | 8 | 1);
+	}
+	PUT(small, KIND_IOMMU, small->unit, REF_COUNT, 5);
+	PUT(small, KIND_DOMAIN, small->domain, REF_COUNT, 6);
+	image->env.map = cheap_map;
+	verify(small, false);
+	assert_int_equal(small->verify.counts.nr_pasid_tables, 1 << 16);
+	expect_findings(&small->handover->findings, "VTD-20");
+	small_free(small);
+}
+
+/* A first-stage domain of a series, whose record does not say so, and another device on it. */
+static void a_legacy_device_takes_no_first_stage(void **state)
+{
+	struct small *small = small_new("iommu-v1", true);
+	struct image *image = small->handover->image;
+	u64 top = image_alloc(image), root = image_alloc(image), context = image_alloc(image);
+	u64 unit = handover_add(small->handover, KIND_IOMMU);
+	u64 device = handover_add(small->handover, KIND_DEVICE);
+
+	(void)state;
+	image_put(image, top, 8, small->top_table | 3);
+	image_put(image, small->pasid_table, 8, 1 << 6 | 1);
+	image_put(image, small->pasid_table + 16, 8, top);
+	PUT(small, KIND_DOMAIN, small->domain, TOP_TABLE, top);
+	PUT(small, KIND_DOMAIN, small->domain, TOP_LEVEL, 3);
+	image_put(image, root + 16, 8, context | 1);
+	image_put(image, context + 256, 8, top | 1);
+	image_put(image, context + 264, 8, DID << 8 | 2);
+	PUT(small, KIND_IOMMU, unit, TYPE, 1);
+	PUT(small, KIND_IOMMU, unit, TOKEN, 0xfed91000);
+	PUT(small, KIND_IOMMU, unit, ROOT_TABLE, root);
+	PUT(small, KIND_DEVICE, device, BDF, 0x110);
+	PUT(small, KIND_DEVICE, device, SEGMENT, 1);
+	PUT(small, KIND_DEVICE, device, IOMMU, unit);
+	PUT(small, KIND_DEVICE, device, DOMAIN, small->domain);
+	PUT(small, KIND_DEVICE, device, DID, DID);
+	expect(small, "VTD-12");
+	/* Where it is second stage, they may share it. */
+	image_put(image, small->pasid_table, 8, top | 2 << 6 | 2 << 2 | 1);
+	image_put(image, small->pasid_table + 16, 8, 0);
+	expect(small, "");
+	small_free(small);
+}
+
+/* Its upper context tables are those of scalable mode, which no device vouches for. */
+static void a_unit_without_devices_has_no_upper_tables(void **state)
+{
+	struct small *small = small_new("iommu-v1", true);
+	struct image *image = small->handover->image;
+	u64 root = image_alloc(image), context = image_alloc(image);
+	u64 unit = handover_add(small->handover, KIND_IOMMU);
+
+	(void)state;
+	PUT(small, KIND_IOMMU, unit, TYPE, 1);
+	PUT(small, KIND_IOMMU, unit, TOKEN, 0xfed91000);
+	PUT(small, KIND_IOMMU, unit, ROOT_TABLE, root);
+	expect(small, "");
+	image_put(image, root + 24, 8, context | 1);
+	expect(small, "VTD-07");
+	small_free(small);
+}
+
+/* Before and after the jump tables hold more than was handed over, but never less. */
+static void a_live_device_needs_its_context_table(void **state)
+{
+	struct small *small = small_new("iommuser-v1", false);
+
+	(void)state;
+	small->verify.options = IOMMUSER_VERIFY_NOT_AT_JUMP;
+	PUT(small, KIND_IOMMU, small->unit, CONTEXT_TABLES, 0);
+	expect(small, "VTD-16");
+	PUT(small, KIND_IOMMU, small->unit, CONTEXT_TABLES, 1 << 2);
+	expect(small, "");
+	small_free(small);
+}
+
+static void devices_of_a_unit_have_one_segment(void **state)
+{
+	struct small *small = small_new("iommu-v1", false);
+	u64 other = handover_add(small->handover, KIND_DEVICE);
+
+	(void)state;
+	PUT(small, KIND_DEVICE, other, BDF, 0x110);
+	PUT(small, KIND_DEVICE, other, SEGMENT, 1);
+	PUT(small, KIND_DEVICE, other, IOMMU, small->unit);
+	PUT(small, KIND_DEVICE, other, DOMAIN, small->domain);
+	PUT(small, KIND_DEVICE, other, DID, DID);
+	PUT(small, KIND_IOMMU, small->unit, REF_COUNT, 2);
+	expect(small, "REC-14");
+	small_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1046,6 +1159,11 @@ int main(void)
 		cmocka_unit_test(a_table_in_itself_ends_without_a_set),
 		cmocka_unit_test(shared_tables_end_without_a_set),
 		cmocka_unit_test(shared_pasid_tables_end_without_a_set),
+		cmocka_unit_test(pasid_tables_beyond_the_bound_are_named),
+		cmocka_unit_test(a_legacy_device_takes_no_first_stage),
+		cmocka_unit_test(a_unit_without_devices_has_no_upper_tables),
+		cmocka_unit_test(a_live_device_needs_its_context_table),
+		cmocka_unit_test(devices_of_a_unit_have_one_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -506,15 +506,15 @@ static void impossible_pasids_are_refused(void **state)
 	const struct {
 		u32 device;
 		u64 pasid;
-	} wrong[] = { { 3, 0 },
-		      { 3, world->devices[3].request.device.pasid_entries },
-		      { 3, ~0U },
-		      { 0, 1 },
-		      { 0, 0 } };
+	} wrong[] = { { 3, 0 },	  { 3, world->devices[3].request.device.pasid_entries },
+		      { 3, ~0U }, { 3, 5 },
+		      { 0, 1 },	  { 0, 0 } };
 	u32 i;
 
 	(void)state;
 	world_preserve_all(world);
+	/* One that its requests without PASID go by. */
+	world->devices[3].handle.device.record.device.rid_pasid = 5;
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		assert_int_equal(iommuser_preserve_attachment(
 					 &world->preserve, &world->devices[wrong[i].device].handle,
@@ -522,6 +522,7 @@ static void impossible_pasids_are_refused(void **state)
 					 &handle),
 				 -IOMMUSER_EINVAL);
 	assert_int_equal(handle.phys, 0);
+	world->devices[3].handle.device.record.device.rid_pasid = 0;
 	world_verify(world, true);
 	world_free(world);
 }

@@ -564,10 +564,10 @@ static const struct explanation explanations[IOMMUSER_NR_FINDINGS] = {
 		"without a translation of its own." IF_POST_BOOT,
 		REDO REPORT_IOMMU),
 	EXPLAIN(REC_ADDRESS_RANGE,
-		"%r has %f in %n, which is not a possible address",
+		"%r has %f in %n, which is not a possible address, or not one of its unit",
 		"The address is unaligned or is beyond the physical address range, or 0 where "
-		"there must be one. It would be handed to hardware or followed by the next "
-		"kernel. " STRAY_DMA,
+		"there must be one; or it is of another PCI segment than the unit's. It would be "
+		"handed to hardware or followed by the next kernel. " STRAY_DMA,
 		REDO REPORT_IOMMU),
 	EXPLAIN(REC_MODE,
 		"%r has %f in %n, which does not belong to its unit's translation mode",
