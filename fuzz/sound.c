@@ -196,18 +196,6 @@ UNTRACED static void use_context_table(struct look *look, const struct iommuser_
 				"requester %#x", first_bdf + i);
 }
 
-/* Is a context table handed over? Other than at the jump there may be more. */
-static bool is_handed_over(const struct look *look, const struct iommuser_iommu *unit, u32 half)
-{
-	bool marked = unit->context_tables[half / 64] >> (half % 64) & 1;
-
-	if (!has(look, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_CONTEXT_TABLES))
-		return true;
-	require(marked || look->options & IOMMUSER_VERIFY_NOT_AT_JUMP,
-		"context table %u is not marked", half);
-	return marked;
-}
-
 /* What says that a unit is in scalable mode: its record, or its devices. */
 static bool is_scalable(const struct look *look, const struct iommuser_iommu *unit)
 {
@@ -216,6 +204,15 @@ static bool is_scalable(const struct look *look, const struct iommuser_iommu *un
 	if (sealed(look))
 		return unit->mode == IOMMUSER_IOMMU_MODE_SCALABLE;
 	return device_on(look, unit, &record) && record.device.pasid_entries;
+}
+
+/* Is the context table of a requester one that is handed over? */
+static bool is_marked(const struct look *look, const struct iommuser_iommu *unit, u64 bdf)
+{
+	u64 half = is_scalable(look, unit) ? bdf >> 7 : bdf >> 8 << 1;
+
+	return !has(look, IOMMUSER_KIND_IOMMU, IOMMUSER_FIELD_CONTEXT_TABLES) ||
+	       (unit->context_tables[half / 64] >> (half % 64) & 1);
 }
 
 UNTRACED static void use_unit(struct look *look, const struct iommuser_iommu *unit)
@@ -229,8 +226,14 @@ UNTRACED static void use_unit(struct look *look, const struct iommuser_iommu *un
 	for (half = 0; half < 512; half++) {
 		word = word_at(look, unit->root_table + 8 * half);
 		require(scalable || !(half % 2) || !word, "upper half of root entry %u", half / 2);
-		if ((word & 1) && is_handed_over(look, unit, half))
+		if (!(word & 1))
+			continue;
+		/* Other than at the jump there may be more. */
+		if (is_marked(look, unit, half << 7))
 			use_context_table(look, unit, word & ADDRESS, half << 7, scalable);
+		else
+			require(look->options & IOMMUSER_VERIFY_NOT_AT_JUMP,
+				"context table %u is not marked", half);
 	}
 	for (position = 0; position < iommuser_graph_count(look->graph, IOMMUSER_KIND_DEVICE);
 	     position++)
@@ -394,22 +397,27 @@ UNTRACED static void check_directory(struct look *look, const struct subject *su
 	require(own, "requests without PASID");
 }
 
+/* The address of a requester's context entry. */
+static u64 context_of(const struct look *look, const struct iommuser_iommu *unit, u64 bdf,
+		      bool scalable)
+{
+	u64 root = unit->root_table + 16 * (bdf >> 8), devfn = bdf & 0xff;
+
+	if (scalable)
+		root += devfn >= 128 ? 8 : 0;
+	require(word_at(look, root) & 1, "requester %#llx", (unsigned long long)bdf);
+	return (word_at(look, root) & ADDRESS) + (scalable ? devfn % 128 * 32 : devfn * 16);
+}
+
 static void check_device(struct look *look, const struct subject *subject)
 {
 	const struct iommuser_device *device = &subject->record.device;
-	u64 root = subject->unit.iommu.root_table + 16 * (device->bdf >> 8);
-	u64 devfn = device->bdf & 0xff, table, low, high, domain, did;
+	u64 entry = context_of(look, &subject->unit.iommu, device->bdf, subject->scalable);
+	u64 low = word_at(look, entry), high = word_at(look, entry + 8), domain, did;
 	struct lead lead = { .first = false };
 
-	if (subject->scalable)
-		root += devfn >= 128 ? 8 : 0;
-	require(word_at(look, root) & 1, "device %#llx", (unsigned long long)device->bdf);
-	table = word_at(look, root) & ADDRESS;
-	table += subject->scalable ? devfn % 128 * 32 : devfn * 16;
-	low = word_at(look, table);
-	high = word_at(look, table + 8);
 	require(low & 1, "device %#llx", (unsigned long long)device->bdf);
-	require(!look->bitmap || look->used[(table - MEMORY_BASE) / FRAME_SIZE],
+	require(is_marked(look, &subject->unit.iommu, device->bdf),
 		"the table of device %#llx is not handed over", (unsigned long long)device->bdf);
 	if (subject->scalable) {
 		require((low & ADDRESS) == device->pasid_directory &&
@@ -446,6 +454,36 @@ static void check_devices(struct look *look)
 		subject.scalable = is_scalable(look, &subject.unit.iommu);
 		check_device(look, &subject);
 	}
+}
+
+/* Aliases are requesters, too: their tables are handed over, and say what their device's do. */
+UNTRACED static void check_alias(const struct look *look, const struct iommuser_alias *alias)
+{
+	union iommuser_record device, unit;
+	u64 ours, theirs;
+	bool scalable;
+
+	require(find(look, IOMMUSER_KIND_DEVICE, alias->device, &device) &&
+			find(look, IOMMUSER_KIND_IOMMU, device.device.iommu, &unit),
+		"alias %#llx", (unsigned long long)alias->bdf);
+	require(is_marked(look, &unit.iommu, alias->bdf),
+		"the table of alias %#llx is not handed over", (unsigned long long)alias->bdf);
+	scalable = is_scalable(look, &unit.iommu);
+	ours = context_of(look, &unit.iommu, alias->bdf, scalable);
+	theirs = context_of(look, &unit.iommu, device.device.bdf, scalable);
+	require(word_at(look, ours) == word_at(look, theirs) &&
+			word_at(look, ours + 8) == word_at(look, theirs + 8),
+		"alias %#llx", (unsigned long long)alias->bdf);
+}
+
+static void check_aliases(const struct look *look)
+{
+	u64 count = iommuser_graph_count(look->graph, IOMMUSER_KIND_ALIAS), position;
+	union iommuser_record record;
+
+	for (position = 0; position < count; position++)
+		if (read_live(look, IOMMUSER_KIND_ALIAS, position, &record))
+			check_alias(look, &record.alias);
 }
 
 /* The entry of a PASID that is attached is that of no other requests, and there. */
@@ -532,6 +570,7 @@ void sound_check(const struct memory *memory, const struct iommuser_graph *graph
 		    unit.iommu.type == IOMMUSER_IOMMU_TYPE_INTEL)
 			use_unit(&look, &unit.iommu);
 	check_devices(&look);
+	check_aliases(&look);
 	check_attachments(&look);
 	check_domains(&look);
 	free(look.stages);

@@ -81,7 +81,7 @@ static const struct pt_format *format_of(const struct iommuser_pt_table *table)
 	return NULL;
 }
 
-static u64 excess_bits(const struct iommuser_pt_table *table)
+static OWN_FRAME u64 excess_bits(const struct iommuser_pt_table *table)
 {
 	return IOMMUSER_ADDRESS_MASK & ~((1ULL << table->output_width) - 1);
 }

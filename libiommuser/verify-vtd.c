@@ -17,6 +17,7 @@ struct unit_check {
 	struct iommuser_verify *verify;
 	struct iommuser_vtd_tables tables;
 	const struct iommuser_iommu *iommu;
+	const u64 *marked; /* its context tables that are handed over; NULL: all */
 	u64 position;
 	u32 segment;
 	u32 mode; /* 0 when no device tells */
@@ -163,18 +164,25 @@ static OWN_FRAME void set_domain(struct device_check *check, u64 domain, u64 did
 	check->did = did;
 }
 
+/* That of requests without PASID. */
+static OWN_FRAME void set_own_domain(struct device_check *check)
+{
+	u64 domain, did;
+
+	check->has_domain = !iommuser_graph_device_domain(check->verify->graph, check->position,
+							  &check->record.device, &domain, &did);
+	if (check->has_domain)
+		set_domain(check, domain, did);
+}
+
 /* Return: false when no attachment explains the entry of @pasid. */
 static bool set_pasid_domain(struct device_check *check, u32 pasid)
 {
 	union iommuser_record record;
-	u64 position, domain, did;
+	u64 position;
 
 	if (pasid == check->record.device.rid_pasid) {
-		if (iommuser_graph_device_domain(check->verify->graph, check->position,
-						 &check->record.device, &domain, &did))
-			check->has_domain = false;
-		else
-			set_domain(check, domain, did);
+		set_own_domain(check);
 		return true;
 	}
 	if (!verify_has_attachments(check->verify) ||
@@ -318,7 +326,6 @@ static OWN_FRAME bool find_tables(const struct iommuser_verify *verify, u64 iomm
 static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 position)
 {
 	struct device_check check = { .verify = verify, .position = position };
-	u64 domain, did;
 	int error;
 
 	if (read_attached_device(verify, position, &check.record) ||
@@ -335,13 +342,7 @@ static OWN_FRAME void check_device_tables(struct iommuser_verify *verify, u64 po
 		device_finding(&check, IOMMUSER_FINDING_VTD_NO_ENTRY, 0, 1);
 		return;
 	}
-	/* Where tables hold more than is handed over, that of a live device still has to be. */
-	if (verify->set &&
-	    !iommuser_pageset_contains(verify->set, IOMMUSER_VISITED, check.context.phys, 1, NULL))
-		device_finding(&check, IOMMUSER_FINDING_VTD_BITMAP, 1, 0);
-	if (!iommuser_graph_device_domain(verify->graph, position, &check.record.device, &domain,
-					  &did))
-		set_domain(&check, domain, did);
+	set_own_domain(&check);
 	/* TT of legacy mode and DTE of scalable mode begin at the same bit. */
 	if ((check.record.device.device_flags & IOMMUSER_DEVICE_ATS) &&
 	    !(check.context.low & CONTEXT_DEVICE_TLB))
@@ -372,9 +373,11 @@ static OWN_FRAME void check_alias_entry(struct iommuser_verify *verify, u64 posi
 {
 	struct iommuser_vtd_context context;
 	struct iommuser_vtd_tables tables;
+	enum iommuser_finding_id id = IOMMUSER_FINDING_VTD_ALIAS;
 	union iommuser_record alias;
 	u64 low, high;
 	u32 bdf;
+	int error;
 
 	if (read_live(verify, IOMMUSER_KIND_ALIAS, position, &alias) || alias.alias.bdf > MAX_BDF)
 		return;
@@ -383,11 +386,13 @@ static OWN_FRAME void check_alias_entry(struct iommuser_verify *verify, u64 posi
 		return;
 	low = context.low;
 	high = context.high;
-	if (iommuser_vtd_context(&tables, (u32)alias.alias.bdf, &context))
+	error = iommuser_vtd_context(&tables, (u32)alias.alias.bdf, &context);
+	if (error == -IOMMUSER_EUNMAPPED)
+		id = IOMMUSER_FINDING_VTD_UNREADABLE;
+	else if (error || (context.low == low && context.high == high))
 		return;
-	if (context.low != low || context.high != high)
-		report_record(verify->reporter, IOMMUSER_FINDING_VTD_ALIAS, IOMMUSER_KIND_ALIAS,
-			      &alias, IOMMUSER_FIELD_NONE, context.low, low);
+	report_record(verify->reporter, id, IOMMUSER_KIND_ALIAS, &alias, IOMMUSER_FIELD_NONE,
+		      context.low, low);
 }
 
 static bool pasid_present(const struct iommuser_verify *verify,
@@ -451,10 +456,23 @@ static bool requester_known(const struct unit_check *check, u32 bdf)
 	       unit == check->position;
 }
 
+static bool is_marked(const struct unit_check *check, u32 bit)
+{
+	return check->marked[bit / 64] >> (bit % 64) & 1;
+}
+
+/* Is the table not handed over that the context entry of @bdf is in? */
+static bool left_behind(const struct unit_check *check, u32 bdf)
+{
+	return check->marked &&
+	       !is_marked(check, check->tables.scalable ? bdf >> 7 : bdf >> 8 << 1);
+}
+
 static OWN_FRAME void check_context_entries(const struct unit_check *check)
 {
 	struct iommuser_vtd_context context;
 	u32 cursor = 0, bdf;
+	bool known;
 	int more;
 
 	while ((more = iommuser_vtd_next_context(&check->tables, &cursor, &bdf, &context))) {
@@ -464,19 +482,22 @@ static OWN_FRAME void check_context_entries(const struct unit_check *check)
 		if (context.reserved && check->mode)
 			unit_finding(check, IOMMUSER_FINDING_VTD_RESERVED, context.phys,
 				     context.reserved, 0);
-		if (requester_known(check, bdf) ||
-		    chain_broken(check->verify, IOMMUSER_KIND_DEVICE) ||
-		    chain_broken(check->verify, IOMMUSER_KIND_ALIAS) ||
-		    (check->verify->options & IOMMUSER_VERIFY_NOT_AT_JUMP))
+		known = requester_known(check, bdf);
+		if (known ? !left_behind(check, bdf) :
+			    chain_broken(check->verify, IOMMUSER_KIND_DEVICE) ||
+				    chain_broken(check->verify, IOMMUSER_KIND_ALIAS) ||
+				    (check->verify->options & IOMMUSER_VERIFY_NOT_AT_JUMP))
 			continue;
-		unit_finding(check, IOMMUSER_FINDING_VTD_STRANGER, context.phys, bdf, 0);
+		unit_finding(check,
+			     known ? IOMMUSER_FINDING_VTD_BITMAP : IOMMUSER_FINDING_VTD_STRANGER,
+			     context.phys, bdf, 0);
 	}
 }
 
 /* Return: whether the table is one that was handed over. */
 static bool check_bitmap(const struct unit_check *check, u32 bit, bool present, u64 phys)
 {
-	bool marked = check->iommu->context_tables[bit / 64] >> (bit % 64) & 1;
+	bool marked = is_marked(check, bit);
 
 	if (marked == present)
 		return present;
@@ -497,8 +518,7 @@ static void check_context_table(const struct unit_check *check,
 	bool present;
 
 	present = iommuser_vtd_context_table(&check->tables, entry, half * 128, &table);
-	if (iommuser_revision_has(check->verify->root->revision, IOMMUSER_KIND_IOMMU,
-				  IOMMUSER_FIELD_CONTEXT_TABLES))
+	if (check->marked)
 		present = check_bitmap(check, bus * 2 + half, present, phys);
 	if (!present)
 		return;
@@ -553,6 +573,9 @@ static OWN_FRAME void check_unit(struct iommuser_verify *verify, u64 position)
 	check.tables.root_table = record.iommu.root_table;
 	check.mode = graph_unit_mode(verify->graph, position);
 	check.tables.scalable = check.mode == IOMMUSER_IOMMU_MODE_SCALABLE;
+	if (iommuser_revision_has(verify->root->revision, IOMMUSER_KIND_IOMMU,
+				  IOMMUSER_FIELD_CONTEXT_TABLES))
+		check.marked = record.iommu.context_tables;
 	if (!account_for_table(verify, record.iommu.root_table, IOMMUSER_FINDING_VTD_ROOT_TABLE))
 		return;
 	check_root_table(&check);

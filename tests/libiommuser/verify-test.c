@@ -1103,6 +1103,8 @@ static void a_live_device_needs_its_context_table(void **state)
 	small->verify.options = IOMMUSER_VERIFY_NOT_AT_JUMP;
 	PUT(small, KIND_IOMMU, small->unit, CONTEXT_TABLES, 0);
 	expect(small, "VTD-16");
+	verify(small, false);
+	expect_findings(&small->handover->findings, "VTD-16");
 	PUT(small, KIND_IOMMU, small->unit, CONTEXT_TABLES, 1 << 2);
 	expect(small, "");
 	small_free(small);
