@@ -1042,16 +1042,28 @@ static void pasid_tables_beyond_the_bound_are_named(void **state)
 	small_free(small);
 }
 
+/* A device of a series, on the domain that there is. */
+static void add_series_device(struct small *small, u64 unit, u64 segment, u64 bdf)
+{
+	u64 device = handover_add(small->handover, KIND_DEVICE);
+
+	PUT(small, KIND_DEVICE, device, SEGMENT, segment);
+	PUT(small, KIND_DEVICE, device, BDF, bdf);
+	PUT(small, KIND_DEVICE, device, IOMMU, unit);
+	PUT(small, KIND_DEVICE, device, DOMAIN, small->domain);
+	PUT(small, KIND_DEVICE, device, DID, DID);
+}
+
 /* A first-stage domain of a series, whose record does not say so, and another device on it. */
 static void a_legacy_device_takes_no_first_stage(void **state)
 {
 	struct small *small = small_new("iommu-v1", true);
 	struct image *image = small->handover->image;
 	u64 top = image_alloc(image), root = image_alloc(image), context = image_alloc(image);
-	u64 unit = handover_add(small->handover, KIND_IOMMU);
-	u64 device = handover_add(small->handover, KIND_DEVICE);
+	u64 unit = add_unit(small, 0xfed91000);
 
 	(void)state;
+	add_series_device(small, unit, 1, 0x110);
 	image_put(image, top, 8, small->top_table | 3);
 	image_put(image, small->pasid_table, 8, 1 << 6 | 1);
 	image_put(image, small->pasid_table + 16, 8, top);
@@ -1060,14 +1072,7 @@ static void a_legacy_device_takes_no_first_stage(void **state)
 	image_put(image, root + 16, 8, context | 1);
 	image_put(image, context + 256, 8, top | 1);
 	image_put(image, context + 264, 8, DID << 8 | 2);
-	PUT(small, KIND_IOMMU, unit, TYPE, 1);
-	PUT(small, KIND_IOMMU, unit, TOKEN, 0xfed91000);
 	PUT(small, KIND_IOMMU, unit, ROOT_TABLE, root);
-	PUT(small, KIND_DEVICE, device, BDF, 0x110);
-	PUT(small, KIND_DEVICE, device, SEGMENT, 1);
-	PUT(small, KIND_DEVICE, device, IOMMU, unit);
-	PUT(small, KIND_DEVICE, device, DOMAIN, small->domain);
-	PUT(small, KIND_DEVICE, device, DID, DID);
 	expect(small, "VTD-12");
 	/* Where it is second stage, they may share it. */
 	image_put(image, small->pasid_table, 8, top | 2 << 6 | 2 << 2 | 1);
@@ -1082,11 +1087,9 @@ static void a_unit_without_devices_has_no_upper_tables(void **state)
 	struct small *small = small_new("iommu-v1", true);
 	struct image *image = small->handover->image;
 	u64 root = image_alloc(image), context = image_alloc(image);
-	u64 unit = handover_add(small->handover, KIND_IOMMU);
+	u64 unit = add_unit(small, 0xfed91000);
 
 	(void)state;
-	PUT(small, KIND_IOMMU, unit, TYPE, 1);
-	PUT(small, KIND_IOMMU, unit, TOKEN, 0xfed91000);
 	PUT(small, KIND_IOMMU, unit, ROOT_TABLE, root);
 	expect(small, "");
 	image_put(image, root + 24, 8, context | 1);
@@ -1113,14 +1116,9 @@ static void a_live_device_needs_its_context_table(void **state)
 static void devices_of_a_unit_have_one_segment(void **state)
 {
 	struct small *small = small_new("iommu-v1", false);
-	u64 other = handover_add(small->handover, KIND_DEVICE);
 
 	(void)state;
-	PUT(small, KIND_DEVICE, other, BDF, 0x110);
-	PUT(small, KIND_DEVICE, other, SEGMENT, 1);
-	PUT(small, KIND_DEVICE, other, IOMMU, small->unit);
-	PUT(small, KIND_DEVICE, other, DOMAIN, small->domain);
-	PUT(small, KIND_DEVICE, other, DID, DID);
+	add_series_device(small, small->unit, 1, 0x110);
 	PUT(small, KIND_IOMMU, small->unit, REF_COUNT, 2);
 	expect(small, "REC-14");
 	small_free(small);
