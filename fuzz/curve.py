@@ -22,9 +22,11 @@ class Recorder:
         self.at = None
 
     def add(self, seconds, executions, edges, features, inputs, last=False):
-        self.at = (round(seconds, 2), executions, edges, features, inputs)
-        if self.at == self.written:
+        at = (round(seconds, 2), executions, edges, features, inputs)
+        # Nobody has looked at the time yet.
+        if not at[0] or at == self.written:
             return
+        self.at = at
         if last or not self.written or seconds - self.written[0] >= ROW_SECONDS:
             self.table.writerow("" if value is None else value for value in self.at)
             self.stream.flush()

@@ -144,7 +144,7 @@ class Engine:
         self.run = run
         self.processes = []
         self.stopping = False
-        self.sampled = time.monotonic()
+        self.sampled = 0.0
 
     def sample(self):
         """Of each process: is it still there?"""
